@@ -1,0 +1,1 @@
+"""The promessa command, the one place where everything is wired together."""

@@ -1,0 +1,1 @@
+"""The shared language of Promessa: values and rules without any I/O."""

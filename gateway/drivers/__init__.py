@@ -1,0 +1,1 @@
+"""Field protocols behind one small interface, found by entry point."""

@@ -1,0 +1,1 @@
+"""MQTT in: decode, check, store, then acknowledge."""

@@ -1,0 +1,1 @@
+"""What a building should use, how sure that is, and the gap to what it does use."""

@@ -1,0 +1,1 @@
+"""Buildings, weather and field devices that behave like real ones."""
