@@ -62,12 +62,11 @@ class Calendar:
         return self.at(day, time())
 
     def at(self, day: date, clock: time) -> int:
-        """UTC milliseconds of a local wall time; in the hour that does not exist, the first instant after it."""
-        moment = datetime.combine(day, clock, self.zone)
-        ms = to_ms(moment)
-        if self.local(ms).replace(tzinfo=None) == moment.replace(tzinfo=None):
-            return ms
-        return to_ms(moment.replace(fold=1))
+        """UTC milliseconds of a local wall time; one that does not exist is read with the offset before the gap.
+
+        In the hour that comes twice it is the first of the two (RFC 5545, section 3.3.5).
+        """
+        return to_ms(datetime.combine(day, clock, self.zone))
 
     def day_bounds(self, day: date) -> tuple[int, int]:
         """Half-open bounds ``[start, end)`` of a local day, UTC milliseconds."""
