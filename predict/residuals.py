@@ -1,0 +1,87 @@
+"""Errors of a baseline in its own period, and how uncertain a sum of predicted hours is because of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from predict.series import Floats
+
+T_90: Final = 1.645
+"""Two-sided 90 % confidence; with hundreds of effective hours Student's t is the normal's."""
+REDDY_CLARIDGE: Final = 1.26
+"""Inflation of Reddy and Claridge (2000) that ASHRAE Guideline 14 annex B uses."""
+_MAX_RHO: Final = 0.99
+
+
+class Residuals(msgspec.Struct, frozen=True):
+    """Size and memory of the errors, by the hour and by the day.
+
+    Attributes
+    ----------
+    hours, parameters
+        Hours fitted on, and parameters spent.
+    sigma_kwh, rho
+        Standard error of an hour, and its correlation with the hour before.
+    day_sigma_kwh, day_rho
+        The same of the sum of 24 hours; errors remember longer than their first lag tells.
+    """
+
+    hours: int
+    parameters: int
+    sigma_kwh: float
+    rho: float
+    day_sigma_kwh: float
+    day_rho: float
+
+
+def describe(residual_kwh: Floats, parameters: int) -> Residuals:
+    """Size and memory of residuals (actual - predicted of consecutive hours, NaN where unknown)."""
+    known = np.isfinite(residual_kwh)
+    hours = int(known.sum())
+    sigma = float(np.sqrt(np.sum(residual_kwh[known] ** 2) / max(hours - parameters, 1)))
+    days = residual_kwh[: len(residual_kwh) // 24 * 24].reshape(-1, 24)
+    whole = np.isfinite(days).sum(axis=1) >= 22
+    sums = np.full(len(days), np.nan)
+    sums[whole] = np.nanmean(days[whole], axis=1) * 24
+    spread = float(np.sqrt(np.nanmean(sums**2))) if whole.any() else 24 * sigma
+    # The same degrees of freedom that widen sigma widen the days.
+    widened = spread * float(np.sqrt(hours / max(hours - parameters, 1)))
+    return Residuals(hours, parameters, sigma, _lag_one(residual_kwh), widened, _lag_one(sums))
+
+
+def sum_uncertainty_kwh(residuals: Residuals, hours: npt.ArrayLike) -> Floats:
+    """Half width of the 90 % interval of (actual - predicted), summed over so many consecutive hours, kWh.
+
+    Notes
+    -----
+    ASHRAE Guideline 14 annex B (after Reddy and Claridge 2000) in absolute terms::
+
+        u = 1.26 t s sqrt(m n/n' (1 + 2/n')),   n' = n (1 - rho) / (1 + rho)
+
+    where ``n/n'`` is the inflation of a long sum of correlated errors. For short sums its exact form for a first-order
+    process is used, ``1 + 2 sum_k (1 - k/m) rho**k``, which tends to it. Both are taken by the hour and, for periods of
+    a day and more, by the day; the wider counts.
+    """
+    m = np.asarray(hours, np.float64)
+    hourly = _half_width(m, residuals.hours, residuals.sigma_kwh, residuals.rho)
+    daily = _half_width(m / 24, residuals.hours / 24, residuals.day_sigma_kwh, residuals.day_rho)
+    return np.where(m >= 24, np.maximum(hourly, daily), hourly)
+
+
+def _half_width(m: Floats, n: float, sigma: float, rho: float) -> Floats:
+    effective = max(n * (1 - rho) / (1 + rho), 1.0)
+    memory = (1 + rho) / (1 - rho) - 2 * rho * (1 - rho**m) / (np.maximum(m, 1e-9) * (1 - rho) ** 2)
+    inflation = np.where(m <= 1, 1.0, np.maximum(memory, 1.0))
+    return np.asarray(REDDY_CLARIDGE * T_90 * sigma * np.sqrt(m * inflation * (1 + 2 / effective)), np.float64)
+
+
+def _lag_one(values: Floats) -> float:
+    before, after = values[:-1], values[1:]
+    pairs = np.isfinite(before) & np.isfinite(after)
+    power = float(np.sum(before[pairs] ** 2))
+    rho = float(np.sum(before[pairs] * after[pairs])) / power if power > 0 else 0.0
+    return float(np.clip(rho, 0.0, _MAX_RHO))
