@@ -1,0 +1,324 @@
+"""Commands: outbox and audit trail, from who asked for what and why to the one state each ends in."""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Row, select, update
+from sqlalchemy.exc import IntegrityError
+
+from core.commands import Command, Result
+from core.errors import ConflictError
+from core.points import building_of
+from stores.registry.dead_letters import DeadLetters, insert_dead_letter
+from stores.registry.tables import command, command_event
+
+log = logging.getLogger("promessa.stores")
+
+RESULT_GRACE_MS: Final = 60_000
+"""How long after its expiry a command's result may still be on its way."""
+
+
+class CommandState(StrEnum):
+    """Where a command is: waiting, on its way, or in one of `core.commands.Outcome`."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    APPLIED = "applied"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    FAILED = "failed"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended yet."""
+        return self in (CommandState.QUEUED, CommandState.SENT)
+
+
+class CommandRecord(msgspec.Struct, frozen=True):
+    """A command and what became of it.
+
+    Attributes
+    ----------
+    sequence
+        Grows with every command; a place to go on from.
+    origin_model
+        Model and version that a supervisory decision rests on; empty for a person's.
+    expected_effect
+        What it should bring about, in words.
+    sent_ms, ended_ms
+        UTC milliseconds, None when not yet.
+    reason, read_back
+        As in `core.commands.Result`.
+    """
+
+    sequence: int
+    command: Command
+    state: CommandState
+    origin_model: str = ""
+    expected_effect: str = ""
+    sent_ms: int | None = None
+    ended_ms: int | None = None
+    reason: str = ""
+    read_back: float | None = None
+
+
+class CommandEvent(msgspec.Struct, frozen=True):
+    """One line of a command's history.
+
+    Attributes
+    ----------
+    time_ms
+        UTC milliseconds.
+    state
+        What it became, or was reported to be.
+    counted
+        False for a report that changed nothing, because the command had ended before.
+    detail
+        In words.
+    """
+
+    time_ms: int
+    state: CommandState
+    counted: bool
+    detail: str
+
+
+class Commands(DeadLetters):
+    """Commands; a result that belongs to none of them becomes a dead letter."""
+
+    def queue_command(self, value: Command, origin_model: str = "", expected_effect: str = "") -> CommandRecord:
+        """Keep a command for dispatch.
+
+        What waits for the same point and slot and was not sent yet is superseded. Queueing the same request
+        under the same id again changes nothing and returns what is kept.
+
+        Parameters
+        ----------
+        origin_model
+            Model and version that the decision rests on.
+        expected_effect
+            What it should bring about, in words.
+
+        Raises
+        ------
+        ConflictError
+            The id is taken by a different request.
+        """
+        try:
+            with self._write() as connection:
+                kept = _record(connection, value.id)
+                if kept is None:
+                    return self._insert_command(connection, value, origin_model, expected_effect)
+        except IntegrityError:
+            # PostgreSQL lets two writers in at once; the other was first.
+            kept = self.command(value.id)
+        if kept is None or not _is_same_request(kept.command, value):
+            raise ConflictError(f"command {value.id} exists already and asks for something else")
+        return kept
+
+    def queued_commands(self) -> list[Command]:
+        """Commands that wait for dispatch, oldest first."""
+        query = select(command).where(command.c.is_open, command.c.state == CommandState.QUEUED)
+        with self._read() as connection:
+            rows = connection.execute(query.order_by(command.c.sequence)).all()
+        return [_from_row(row).command for row in rows]
+
+    def mark_sent(self, command_id: str, now_ms: int) -> bool:
+        """Note that a queued command was handed to the broker; False when it was not queued any more."""
+        with self._write() as connection:
+            changed = connection.execute(
+                update(command)
+                .where(command.c.id == command_id, command.c.state == CommandState.QUEUED)
+                .values(state=CommandState.SENT, sent_ms=now_ms)
+            ).rowcount
+            if changed:
+                _note(connection, command_id, now_ms, CommandState.SENT, "")
+        return bool(changed)
+
+    def record_result(self, result: Result) -> bool:
+        """Note how a command ended; the first end counts.
+
+        Returns
+        -------
+        bool
+            Whether the command was open. A later report of another end is only noted in its history; the same
+            report again changes nothing; one of an unknown command goes to the dead letters.
+        """
+        state = CommandState(result.outcome)
+        read_back = "" if result.read_back is None else f"read back {result.read_back:g}"
+        detail = "; ".join(part for part in (result.reason, read_back) if part)
+        with self._write() as connection:
+            if _end(connection, result.command_id, result.time_ms, state, detail, result=result):
+                return True
+            kept = _record(connection, result.command_id)
+            if kept is None:
+                payload = msgspec.json.encode(result)
+                sentence = f"result of a command {result.command_id!r} that nobody sent"
+                insert_dead_letter(
+                    connection, "", payload, code="command.unknown", reason=sentence, now_ms=result.time_ms
+                )
+                log.warning("result_unknown command=%s outcome=%s", result.command_id, result.outcome)
+            elif (kept.state, kept.ended_ms) != (state, result.time_ms):
+                _note_once(connection, result.command_id, result.time_ms, state, detail)
+        return False
+
+    def expire_commands(self, now_ms: int, grace_ms: int = RESULT_GRACE_MS) -> list[Command]:
+        """End open commands whose time passed `grace_ms` ago without a result; returns them."""
+        query = select(command).where(command.c.is_open, command.c.expires_ms <= now_ms - grace_ms)
+        with self._write() as connection:
+            overdue = [_from_row(row) for row in connection.execute(query.order_by(command.c.sequence))]
+            return [
+                r.command
+                for r in overdue
+                if _end(connection, r.command.id, now_ms, CommandState.EXPIRED, f"no result while {r.state}")
+            ]
+
+    def commands(
+        self,
+        point: str | None = None,
+        building: str | None = None,
+        *,
+        open_only: bool = False,
+        limit: int = 100,
+        after: int | None = None,
+    ) -> list[CommandRecord]:
+        """Commands, newest first, at most `limit`; `after` goes on below that sequence."""
+        query = select(command).order_by(command.c.sequence.desc()).limit(limit)
+        if point is not None:
+            query = query.where(command.c.point == point)
+        if building is not None:
+            query = query.where(command.c.building == building)
+        if open_only:
+            query = query.where(command.c.is_open)
+        if after is not None:
+            query = query.where(command.c.sequence < after)
+        with self._read() as connection:
+            return [_from_row(row) for row in connection.execute(query)]
+
+    def command(self, command_id: str) -> CommandRecord | None:
+        """Command of that id, or None."""
+        with self._read() as connection:
+            return _record(connection, command_id)
+
+    def command_events(self, command_id: str) -> list[CommandEvent]:
+        """History of a command, oldest first; empty when it is unknown."""
+        query = select(command_event).where(command_event.c.command_id == command_id)
+        with self._read() as connection:
+            rows = connection.execute(query.order_by(command_event.c.sequence)).all()
+        return [CommandEvent(r.time_ms, CommandState(r.state), r.counted, r.detail) for r in rows]
+
+    def _insert_command(
+        self, connection: Connection, value: Command, origin_model: str, expected_effect: str
+    ) -> CommandRecord:
+        waiting = connection.scalars(
+            select(command.c.id).where(
+                command.c.point == value.point,
+                command.c.slot == value.slot,
+                command.c.is_open,
+                command.c.state == CommandState.QUEUED,
+            )
+        ).all()
+        for command_id in waiting:
+            _end(connection, command_id, value.issued_ms, CommandState.SUPERSEDED, f"by {value.id}, before it was sent")
+        inserted = connection.execute(
+            command.insert().values(
+                id=value.id,
+                point=value.point,
+                building=building_of(value.point),
+                slot=value.slot,
+                value=value.value,
+                requested_by=value.by,
+                why=value.why,
+                issued_ms=value.issued_ms,
+                expires_ms=value.expires_ms,
+                origin_model=origin_model,
+                expected_effect=expected_effect,
+                state=CommandState.QUEUED,
+                is_open=True,
+                reason="",
+            )
+        )
+        (sequence,) = inserted.inserted_primary_key or (0,)
+        _note(connection, value.id, value.issued_ms, CommandState.QUEUED, f"{value.by}: {value.why}")
+        log.info("command_queued id=%s point=%s slot=%d", value.id, value.point, value.slot)
+        return CommandRecord(sequence, value, CommandState.QUEUED, origin_model, expected_effect)
+
+
+def _end(
+    connection: Connection,
+    command_id: str,
+    time_ms: int,
+    state: CommandState,
+    detail: str,
+    *,
+    result: Result | None = None,
+) -> bool:
+    """End a command if it is open; the database decides who was first."""
+    changed = connection.execute(
+        update(command)
+        .where(command.c.id == command_id, command.c.is_open)
+        .values(
+            state=state,
+            is_open=False,
+            ended_ms=time_ms,
+            reason=result.reason if result else detail,
+            read_back=result.read_back if result else None,
+        )
+    ).rowcount
+    if changed:
+        _note(connection, command_id, time_ms, state, detail)
+        log.info("command_ended id=%s state=%s", command_id, state)
+    return bool(changed)
+
+
+def _note(
+    connection: Connection, command_id: str, time_ms: int, state: CommandState, detail: str, *, counted: bool = True
+) -> None:
+    connection.execute(
+        command_event.insert().values(
+            command_id=command_id, time_ms=time_ms, state=state, counted=counted, detail=detail
+        )
+    )
+
+
+def _note_once(connection: Connection, command_id: str, time_ms: int, state: CommandState, detail: str) -> None:
+    events = command_event.c
+    noted = select(events.sequence).where(
+        events.command_id == command_id, events.time_ms == time_ms, events.state == state
+    )
+    if connection.execute(noted).first() is None:
+        _note(connection, command_id, time_ms, state, detail, counted=False)
+
+
+def _record(connection: Connection, command_id: str) -> CommandRecord | None:
+    row = connection.execute(select(command).where(command.c.id == command_id)).first()
+    return _from_row(row) if row else None
+
+
+def _from_row(row: Row[Any]) -> CommandRecord:
+    value = Command(
+        row.id, row.point, row.slot, row.value, row.requested_by, row.why, row.issued_ms, row.expires_ms
+    )  # fmt: skip
+    return CommandRecord(
+        row.sequence,
+        value,
+        CommandState(row.state),
+        row.origin_model,
+        row.expected_effect,
+        row.sent_ms,
+        row.ended_ms,
+        row.reason,
+        row.read_back,
+    )
+
+
+def _is_same_request(a: Command, b: Command) -> bool:
+    """Whether both ask for the same entry, until the same time or for the same length of time."""
+    asks = [(c.point, c.slot, c.value, c.by, c.why) for c in (a, b)]
+    same_length = a.expires_ms - a.issued_ms == b.expires_ms - b.issued_ms
+    return asks[0] == asks[1] and (a.expires_ms == b.expires_ms or same_length)

@@ -1,0 +1,178 @@
+"""The registry's tables; `stores.migrations` brings a database to exactly this."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+
+class _Words(TypeDecorator[str]):
+    """Text that may come from outside; PostgreSQL takes no NUL in it."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
+        return None if value is None else value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+# Names for every constraint, so that a migration can name what it changes on any database.
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite counts up by itself only in a column of type INTEGER, which holds 64 bits there.
+_SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
+
+# A `definition` is the value itself as JSON; the columns beside it are those that are searched.
+# Every `…_ms` is UTC milliseconds since 1970.
+
+site: Final = Table(
+    "site",
+    metadata,
+    Column("id", _Words(64), primary_key=True),
+    Column("definition", Text, nullable=False),
+)
+
+building: Final = Table(
+    "building",
+    metadata,
+    Column("id", _Words(200), primary_key=True),
+    Column("definition", Text, nullable=False),
+)
+
+point: Final = Table(
+    "point",
+    metadata,
+    Column("id", _Words(200), primary_key=True),
+    Column("building", _Words(200), nullable=False, index=True),
+    Column("owner", _Words(200)),  # "site/gateway"; none once released
+    Column("definition", Text, nullable=False),
+    Column("declared_ms", BigInteger, nullable=False),
+)
+
+points_revision: Final = Table(
+    "points_revision",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # one row, 1, made by the first migration
+    Column("value", BigInteger, nullable=False),
+)
+
+gateway: Final = Table(
+    "gateway",
+    metadata,
+    Column("id", _Words(200), primary_key=True),  # "site/gateway"
+    Column("state", Text, nullable=False),
+    Column("seen_ms", BigInteger),
+)
+
+command: Final = Table(
+    "command",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("id", _Words(200), nullable=False, unique=True),
+    Column("point", _Words(200), nullable=False),
+    Column("building", _Words(200), nullable=False),
+    Column("slot", Integer, nullable=False),
+    Column("value", Double),
+    Column("requested_by", _Words(), nullable=False),
+    Column("why", _Words(), nullable=False),
+    Column("issued_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("origin_model", _Words(), nullable=False),
+    Column("expected_effect", _Words(), nullable=False),
+    Column("state", _Words(16), nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    Column("sent_ms", BigInteger),
+    Column("ended_ms", BigInteger),
+    Column("reason", _Words(), nullable=False),
+    Column("read_back", Double),
+    Index("ix_command_point_sequence", "point", "sequence"),
+    Index("ix_command_building_sequence", "building", "sequence"),
+    # Few are open at any time, and the dispatcher asks for them again and again.
+    Index("ix_command_open", "sequence", sqlite_where=text("is_open = 1"), postgresql_where=text("is_open")),
+    sqlite_autoincrement=True,
+)
+
+command_event: Final = Table(
+    "command_event",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("command_id", _Words(200), ForeignKey("command.id"), nullable=False, index=True),
+    Column("time_ms", BigInteger, nullable=False),
+    Column("state", _Words(16), nullable=False),
+    Column("counted", Boolean, nullable=False),
+    Column("detail", _Words(), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+dead_letter: Final = Table(
+    "dead_letter",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("time_ms", BigInteger, nullable=False),
+    Column("topic", _Words(), nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("code", _Words(64), nullable=False),
+    Column("reason", _Words(), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+model: Final = Table(
+    "model",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("meter", _Words(200), nullable=False),
+    Column("kind", _Words(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("fitted_ms", BigInteger, nullable=False),
+    Column("figures", Text, nullable=False),
+    Column("blob", LargeBinary, nullable=False),
+    UniqueConstraint("meter", "kind", "version"),
+)
+
+api_key: Final = Table(
+    "api_key",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("name", _Words(64), nullable=False),
+    Column("role", _Words(16), nullable=False),
+    Column("hash", LargeBinary(32), nullable=False, unique=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("used_ms", BigInteger),
+    Column("revoked_ms", BigInteger),
+    # A revoked key stays for the audit trail; its name may be given again.
+    Index(
+        "uq_api_key_name_active",
+        "name",
+        unique=True,
+        sqlite_where=text("revoked_ms IS NULL"),
+        postgresql_where=text("revoked_ms IS NULL"),
+    ),
+)
