@@ -13,7 +13,7 @@ from core.config.models import Config
 from core.errors import ConfigError, DomainError
 
 ENV_PREFIX: Final = "PROMESSA_"
-_NOT_SETTINGS: Final = ("PROMESSA_TEST_", "PROMESSA_CONFIG")
+_NOT_SETTINGS: Final = ("PROMESSA_TEST_", "PROMESSA_CONFIG", "PROMESSA_LOG_LEVEL")
 _HEADER: Final = re.compile(r"\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY: Final = re.compile(r"\s*([A-Za-z0-9_\-\".]+)\s*=")
 
