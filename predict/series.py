@@ -22,6 +22,8 @@ MAX_GAP_MS: Final = 90 * MINUTE_MS
 """Between readings further apart than this nobody knows in which hour the energy was used."""
 MIN_COVERAGE: Final = 0.9
 """An hour known for less than this is unknown; one known for more is scaled to the whole hour."""
+MAX_FILL_H: Final = 6
+"""Temperatures unknown for no longer than this are interpolated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,9 @@ class HourlyEnergy:
 
 def hour_edges(start_ms: int, end_ms: int, calendar: Calendar) -> Times:
     """Edges of the hours that cover ``[start_ms, end_ms)``; n hours have n + 1 edges."""
-    return np.arange(calendar.floor(start_ms, Step.HOUR), end_ms + HOUR_MS, HOUR_MS, dtype=np.int64)[
-        : max(0, -(-(end_ms - calendar.floor(start_ms, Step.HOUR)) // HOUR_MS)) + 1
-    ]
+    first = calendar.floor(start_ms, Step.HOUR)
+    hours = max(0, -((first - end_ms) // HOUR_MS))
+    return first + np.arange(hours + 1, dtype=np.int64) * HOUR_MS
 
 
 def hourly_energy(store: ReadingStore, meter: Point, start_ms: int, end_ms: int, calendar: Calendar) -> HourlyEnergy:
@@ -73,9 +75,6 @@ def hourly_temperature(store: ReadingStore, sensor: Point, start_ms: int, end_ms
     buckets = store.aggregate(sensor.id, int(edges[0]), int(edges[-1]), Step.HOUR, calendar)
     scale = convert(1.0, sensor.unit, "Cel") - convert(0.0, sensor.unit, "Cel")
     return fill_short_gaps(np.asarray(buckets.mean) * scale + convert(0.0, sensor.unit, "Cel"))
-
-
-MAX_FILL_H: Final = 6
 
 
 def fill_short_gaps(values: Floats, max_fill: int = MAX_FILL_H) -> Floats:
@@ -107,9 +106,7 @@ def pieces(series: Series, meter: Point) -> tuple[Times, Times, Floats]:
         amount = (kilowatts[1:] + kilowatts[:-1]) / 2 * np.diff(series.time_ms) / HOUR_MS
         return _short(series.time_ms[:-1], series.time_ms[1:], amount)
     if unit.dimension != "energy":
-        raise DomainError(
-            f"{meter.id}: {meter.unit} is not an energy; give the meter a factor to kW.h where it is read"
-        )
+        raise DomainError(f"{meter.id}: {meter.unit} is not an energy: scale it to kW.h where it is read")
     factor = convert(1.0, meter.unit, "kW.h")
     if meter.counter is not None:
         amount = register_amounts(series.time_ms, series.value, meter.counter) * factor
@@ -128,7 +125,7 @@ def _interval_ends(start_ms: Times) -> Times:
         return start_ms + HOUR_MS
     steps = np.diff(start_ms)
     usual = min(int(np.median(steps)), HOUR_MS)
-    return start_ms + np.append(np.minimum(steps, usual), usual)
+    return np.asarray(start_ms + np.append(np.minimum(steps, usual), usual), np.int64)
 
 
 def register_amounts(time_ms: Times, value: Floats, counter: Counter) -> Floats:

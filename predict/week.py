@@ -32,14 +32,15 @@ def hour_of_week(time_ms: npt.NDArray[np.int64], calendar: Calendar) -> npt.NDAr
     slots = np.zeros(len(time_ms), np.intp)
     if not len(time_ms):
         return slots
-    day, last = calendar.day_of(int(time_ms[0])), calendar.day_of(int(time_ms[-1]))
-    while day <= last:
-        start_ms, end_ms = calendar.day_bounds(day)
-        here = slice(*np.searchsorted(time_ms, (start_ms, end_ms)))
-        if end_ms - start_ms == 24 * HOUR_MS:
-            hours = (time_ms[here] - start_ms) // HOUR_MS
+    first, last = calendar.day_of(int(time_ms[0])), calendar.day_of(int(time_ms[-1]))
+    days = [first + timedelta(days=i) for i in range((last - first).days + 1)]
+    midnights = np.array([calendar.midnight(day) for day in [*days, last + timedelta(days=1)]])
+    bounds = np.searchsorted(time_ms, midnights)
+    for i, day in enumerate(days):
+        here = slice(bounds[i], bounds[i + 1])
+        if midnights[i + 1] - midnights[i] == 24 * HOUR_MS:
+            hours = (time_ms[here] - midnights[i]) // HOUR_MS
         else:
             hours = np.array([calendar.local(int(t)).hour for t in time_ms[here]], np.int64)
         slots[here] = hours + (HOLIDAY_SLOT if calendar.is_holiday(day) else 24 * day.weekday())
-        day += timedelta(days=1)
     return slots
