@@ -1,0 +1,46 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from core.calendar import Calendar
+from core.clock import to_ms
+from core.errors import DomainError
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", help="TOML file (else PROMESSA_CONFIG, ./promessa.toml, /etc/promessa/promessa.toml)."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
+
+out = Console()
+err = Console(stderr=True)
+
+
+def print_json(document: Any) -> None:
+    """Print `document` as JSON on standard output."""
+    typer.echo(json.dumps(document, indent=2, sort_keys=True, default=str))
+
+
+def parse_local(text: str, calendar: Calendar) -> int:
+    """UTC milliseconds of an ISO date or time; without an offset it is local to the site.
+
+    Raises
+    ------
+    DomainError
+        It is not ISO 8601.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise DomainError(f"{text!r} is not a date or time like 2026-01-31 or 2026-01-31T08:00") from error
+    return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=calendar.zone))

@@ -1,0 +1,75 @@
+"""``promessa up``: the whole platform on one machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import ConfigFile, err
+from cli.settings import find_config, read_config
+from core.config import Config
+
+SERVICES = ("ingest", "control", "api")
+
+
+def up(
+    config: ConfigFile = None,
+    directory: Annotated[Path, typer.Option(help="For the broker that is started here.")] = Path("var/broker"),
+) -> None:
+    """Run broker, ingest, control, API and, where configured, a gateway on this machine, and keep them running.
+
+    Without a credential in [broker] a Mosquitto of our own is started on loopback, and the services get credentials
+    made anew at each start. With one, the broker it belongs to is used.
+    """
+    from cli.mosquitto import LocalMosquitto
+    from cli.supervisor import Program, Supervisor
+
+    path = find_config(config)
+    settings = read_config(config)
+    create_first_key(settings)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+
+    names = [*SERVICES, *(["gateway"] if settings.gateway else [])]
+    environs = {name: dict(os.environ) for name in names}
+    broker: LocalMosquitto | None = None
+    if not settings.broker.username:
+        broker = LocalMosquitto(directory, settings.broker.port)
+        for name in names:
+            if name == "gateway" and settings.gateway is not None:
+                credential = broker.enroll_gateway(settings.gateway.site, settings.gateway.id)
+            else:
+                credential = broker.enroll_service(name)
+            environs[name] |= {
+                "PROMESSA_BROKER__USERNAME": credential.username,
+                "PROMESSA_BROKER__PASSWORD": credential.password,
+            }
+        broker.start()
+        err.print(f"broker on 127.0.0.1:{broker.port}, enrol gateways with: promessa enroll gateway NAME --site SITE")
+    err.print(f"API on http://{settings.api.host}:{settings.api.port}/api/v1")
+    commands = {name: [sys.executable, "-m", "cli.main", name, "--config", str(path)] for name in names}
+    try:
+        status = Supervisor([Program(name, commands[name], environs[name]) for name in names]).run(stop)
+    finally:
+        if broker is not None:
+            broker.stop()
+    raise typer.Exit(status)
+
+
+def create_first_key(settings: Config) -> None:
+    """Make the first operator's key where there is none yet, and show it once."""
+    from core.clock import SystemClock
+    from stores.registry import Registry, Role
+
+    with Registry.open(settings.registry.url) as registry:
+        if registry.keys():
+            return
+        secret = registry.create_key("administrator", Role.OPERATOR, SystemClock().now_ms())
+    err.print(f"first administrator's API key, shown only now: [bold]{secret}[/bold]", highlight=False)
