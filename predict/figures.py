@@ -26,7 +26,7 @@ class Figures(msgspec.Struct, frozen=True):
     hours
         Number of such hours.
     mean_kwh
-        Mean of the actual, kWh per hour.
+        Mean of the actual, kWh per hour; this and all below are None where they are not defined.
     cv_rmse
         ``100 * sqrt(mean((y - p)**2)) / mean(y)``, percent.
     nmbe
@@ -36,10 +36,10 @@ class Figures(msgspec.Struct, frozen=True):
     """
 
     hours: int
-    mean_kwh: float
-    cv_rmse: float
-    nmbe: float
-    r2: float
+    mean_kwh: float | None
+    cv_rmse: float | None
+    nmbe: float | None
+    r2: float | None
 
 
 class Sufficiency(msgspec.Struct, frozen=True):
@@ -61,20 +61,19 @@ class Sufficiency(msgspec.Struct, frozen=True):
 
 
 def figures(actual: Floats, predicted: Floats) -> Figures:
-    """Figures of a prediction (kWh per hour, shape (n,), NaN where unknown); all NaN without a common hour."""
+    """Figures of a prediction (kWh per hour, shape (n,), NaN where unknown)."""
     both = np.isfinite(actual) & np.isfinite(predicted)
     y, residual = actual[both], actual[both] - predicted[both]
     if not len(y):
-        return Figures(0, np.nan, np.nan, np.nan, np.nan)
+        return Figures(0, None, None, None, None)
     mean, variation = float(y.mean()), float(np.sum((y - y.mean()) ** 2))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return Figures(
-            hours=len(y),
-            mean_kwh=mean,
-            cv_rmse=float(100 * np.sqrt(np.mean(residual**2)) / np.float64(mean)),
-            nmbe=float(100 * residual.sum() / np.float64(len(y) * mean)),
-            r2=float(1 - np.sum(residual**2) / np.float64(variation)),
-        )
+    return Figures(
+        hours=len(y),
+        mean_kwh=mean,
+        cv_rmse=100 * float(np.sqrt(np.mean(residual**2))) / mean if mean else None,
+        nmbe=100 * float(residual.mean()) / mean if mean else None,
+        r2=1 - float(np.sum(residual**2)) / variation if variation else None,
+    )
 
 
 def sufficiency(time_ms: Times, kwh: Floats, temperature_c: Floats, calendar: Calendar) -> Sufficiency:
@@ -108,8 +107,9 @@ def disqualifications(fit: Figures, held: Sufficiency, step: str = "hour") -> li
         reasons.append(
             f"{held.valid_days} of {held.days:.0f} days have 90 % of their hours; {MIN_COVERAGE:.0%} of them must."
         )
-    if not abs(fit.cv_rmse) <= CV_RMSE_LIMIT[step]:
-        reasons.append(f"CV(RMSE) of {fit.cv_rmse:.1f} % is above the {CV_RMSE_LIMIT[step]:.0f} % of Guideline 14.")
-    if not abs(fit.nmbe) <= NMBE_LIMIT[step]:
-        reasons.append(f"NMBE of {fit.nmbe:+.1f} % is beyond the {NMBE_LIMIT[step]:.0f} % of Guideline 14.")
+    for name, value, limit in (("CV(RMSE)", fit.cv_rmse, CV_RMSE_LIMIT[step]), ("NMBE", fit.nmbe, NMBE_LIMIT[step])):
+        if value is None:
+            reasons.append(f"{name} is not defined: the mean use is zero or unknown.")
+        elif abs(value) > limit:
+            reasons.append(f"{name} of {value:.1f} % is beyond the {limit:.0f} % of ASHRAE Guideline 14.")
     return reasons
