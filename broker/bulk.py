@@ -58,6 +58,11 @@ class BulkClient(Client):
         """Close the connection without a word and without a callback."""
         self._sock_close()
 
+    def hold(self) -> None:
+        """Stand in for `loop_read` while the owner takes nothing: PINGRESP waits unread too, and is not missed."""
+        self._last_bytes_received = monotonic_s()
+        self._ping_t = 0.0
+
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:  # noqa: ARG002 - paho's signature
         """Read until the socket is drained, or 4 MB, so that the owner gets its turn; handle every whole packet."""
         taken = 0

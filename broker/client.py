@@ -64,8 +64,12 @@ class BrokerClient(Protocol):
         """Acknowledge a message to the broker; without it the broker delivers it again after a reconnect."""
         ...
 
-    def pump(self, timeout_s: float) -> int:
-        """Wait up to `timeout_s` for traffic, then read and write all there is; returns messages handled."""
+    def pump(self, timeout_s: float, *, read: bool = True) -> int:
+        """Wait up to `timeout_s` for traffic, then read and write all there is; returns messages handled.
+
+        With `read` False the connection is kept alive and what comes in is left to wait at the broker,
+        for an owner who cannot take more now.
+        """
         ...
 
     def close(self) -> None:

@@ -28,6 +28,7 @@ _CONNECT_TIMEOUT_S: Final = 5.0
 _BACKOFF_FIRST_S: Final = 0.25
 _BACKOFF_MAX_S: Final = 30.0
 _PACKET_ID_BITS: Final = 16
+_GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
 class PahoClient:
@@ -149,9 +150,10 @@ class PahoClient:
         if packet_id and connection == self._connections and self._connected:
             self._client.queue_ack(packet_id)
 
-    def pump(self, timeout_s: float) -> int:
+    def pump(self, timeout_s: float, *, read: bool = True) -> int:
         """Wait up to `timeout_s` for traffic, then read and write all there is; returns messages handled.
 
+        With `read` False the connection is kept alive and what comes in is left to wait at the broker.
         While there is no connection it is the place where one is made: then it may take up to 5 s longer.
         """
         handled = self._handled
@@ -161,7 +163,7 @@ class PahoClient:
         client.send_acks()
         if client.socket() is not None:
             try:
-                self._turn(0.0 if client.may_have_more else timeout_s)
+                self._turn(0.0 if client.may_have_more and read else timeout_s, read=read)
             except BaseException:
                 self._drop()
                 raise
@@ -220,10 +222,12 @@ class PahoClient:
         self._answer_due_s = monotonic_s() + _CONNECT_TIMEOUT_S
         return max(0.0, timeout_s - max(0.0, wait_s))
 
-    def _turn(self, timeout_s: float) -> None:
+    def _turn(self, timeout_s: float, *, read: bool) -> None:
         client = self._client
-        events = self._wait(timeout_s)
-        if events & ~select.POLLOUT or client.may_have_more:
+        events = self._wait(timeout_s, read=read)
+        if not read and self._connected and not events & _GONE:
+            client.hold()
+        elif events & ~select.POLLOUT or client.may_have_more:
             client.loop_read()
         if events & select.POLLOUT:
             client.loop_write()
@@ -236,11 +240,12 @@ class PahoClient:
             self._drop()
             self._fail("accepts connections but does not speak MQTT")
 
-    def _wait(self, timeout_s: float) -> int:
+    def _wait(self, timeout_s: float, *, read: bool) -> int:
         """Wait for the socket; returns its poll events, 0 when the time is up."""
         sock = self._client.socket()
         assert sock is not None  # noqa: S101 - the caller has looked
-        wanted = (sock.fileno(), select.POLLIN | (select.POLLOUT if self._client.want_write() else 0))
+        reads = select.POLLIN if read or not self._connected else 0
+        wanted = (sock.fileno(), reads | (select.POLLOUT if self._client.want_write() else 0))
         if wanted != self._polled:
             if self._polled is not None and self._polled[0] != wanted[0]:
                 self._poller.unregister(self._polled[0])

@@ -247,3 +247,27 @@ def test_owner_that_fails_gets_its_messages_again(mosquitto: Mosquitto) -> None:
         until(lambda: False, client)
     until(lambda: len(seen) == 2, client)
     assert seen == [b"one", b"one"]
+
+
+def test_client_that_cannot_take_more_stays_connected_and_gets_it_later(mosquitto: Mosquitto) -> None:
+    sender = connected(mosquitto.settings(), "s")
+    settings = Broker(port=mosquitto.port, username=OBSERVER, password=mosquitto.settings().password, keepalive_s=1)
+    busy = connected(settings, "busy")
+    busy.subscribe(TOPIC)
+    busy.pump(0.2)
+    deadline = time.monotonic() + 3.5
+    while time.monotonic() < deadline:
+        sender.publish(TOPIC, b"x")
+        sender.pump(0)
+        busy.pump(0.05, read=False)
+    assert (busy.got, busy.connected, busy.connections) == ([], True, 1)
+    until(lambda: bool(busy.got), busy)
+
+
+def test_broker_lost_while_nothing_is_read_is_found_again(mosquitto: Mosquitto) -> None:
+    client = connected(mosquitto.settings(), "c")
+    mosquitto.kill9()
+    for _ in range(5):
+        client.pump(0.02, read=False)
+    mosquitto.start()
+    until(lambda: client.connections == 2, client)
