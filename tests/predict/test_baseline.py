@@ -1,0 +1,142 @@
+"""The time-of-week-and-temperature baseline."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from core.calendar import HOUR_MS, Calendar
+from core.errors import DomainError
+from predict.baseline import TowtBaseline
+from predict.figures import figures
+from predict.week import HOLIDAY_SLOT, hour_of_week
+
+HOLIDAYS = frozenset({date(2025, 12, 25), date(2026, 1, 6), date(2026, 5, 1), date(2026, 6, 2), date(2026, 12, 25)})
+ROME = Calendar("Europe/Rome", HOLIDAYS)
+TIMES = np.arange(ROME.midnight(date(2025, 7, 1)), ROME.midnight(date(2026, 7, 1)), HOUR_MS)
+NEXT = np.arange(ROME.midnight(date(2026, 7, 1)), ROME.midnight(date(2027, 1, 1)), HOUR_MS)
+
+
+def weather(times: np.ndarray, seed: int = 1) -> np.ndarray:
+    days = times / 86_400_000
+    noise = np.convolve(np.random.default_rng(seed).normal(0, 3, len(times) + 47), np.ones(48) / 48, mode="valid")
+    return 12 - 11 * np.cos((days - 15) / 365.25 * 2 * np.pi) + 4 * np.sin(days * 2 * np.pi) + 4 * noise
+
+
+def building(times: np.ndarray, temperature: np.ndarray, noise: float = 0.0) -> np.ndarray:
+    """A gas meter: 3 kWh for every degree below 16 while people are there, 1 otherwise; closed on holidays."""
+    slot = hour_of_week(times, ROME)
+    busy = (slot < 120) & (slot % 24 >= 7) & (slot % 24 < 19)
+    errors = np.random.default_rng(2).normal(0, noise, len(times)) if noise else 0.0
+    return 10 + 20 * busy + np.where(busy, 3.0, 1.0) * np.maximum(16 - temperature, 0) + errors
+
+
+def test_a_building_with_change_points_is_found_again() -> None:
+    temperature, later = weather(TIMES), weather(NEXT, seed=5)
+    model = TowtBaseline(ROME).fit(TIMES, temperature, building(TIMES, temperature))
+    result = figures(building(NEXT, later), model.predict(NEXT, later).kwh)
+    assert result.cv_rmse is not None
+    assert result.nmbe is not None
+    assert result.cv_rmse < 9
+    assert abs(result.nmbe) < 2
+
+
+def test_holidays_are_predicted_as_holidays() -> None:
+    temperature = weather(TIMES)
+    model = TowtBaseline(ROME).fit(TIMES, temperature, building(TIMES, temperature))
+    start, end = ROME.day_bounds(date(2026, 12, 25))
+    day = np.arange(start, end, HOUR_MS)
+    cold = np.full(24, 5.0)
+    assert model.predict(day, cold).kwh == pytest.approx(building(day, cold), rel=0.15)
+
+
+def test_holidays_never_seen_are_like_sundays() -> None:
+    times = np.arange(ROME.midnight(date(2026, 2, 2)), ROME.midnight(date(2026, 2, 23)), HOUR_MS)
+    model = TowtBaseline(ROME).fit(times, weather(times), building(times, weather(times)))
+    assert model.slot_kwh_[HOLIDAY_SLOT:].tolist() == model.slot_kwh_[144:168].tolist()
+
+
+def test_missing_hours_are_left_out_of_the_fit() -> None:
+    temperature = weather(TIMES)
+    kwh = building(TIMES, temperature)
+    holes = np.random.default_rng(3).random(len(TIMES))
+    kwh[holes < 0.1] = np.nan
+    temperature[holes > 0.95] = np.nan
+    model = TowtBaseline(ROME).fit(TIMES, temperature, kwh)
+    later = weather(NEXT, seed=5)
+    result = figures(building(NEXT, later), model.predict(NEXT, later).kwh)
+    assert result.cv_rmse is not None
+    assert result.cv_rmse < 10
+
+
+def test_without_a_temperature_nothing_is_predicted() -> None:
+    temperature = weather(TIMES)
+    model = TowtBaseline(ROME).fit(TIMES, temperature, building(TIMES, temperature))
+    temperature[100:110] = np.nan
+    assert np.flatnonzero(np.isnan(model.predict(TIMES, temperature).kwh)).tolist() == list(range(100, 110))
+
+
+def test_weather_beyond_the_baseline_period_is_marked() -> None:
+    temperature = weather(TIMES)
+    model = TowtBaseline(ROME).fit(TIMES, temperature, building(TIMES, temperature))
+    low, high = model.temperature_range_c_
+    marked = model.predict(TIMES[:3], np.array([low - 0.1, low, high + 0.1])).extrapolated
+    assert marked.tolist() == [True, False, True]
+
+
+def test_extreme_weather_does_not_make_an_absurd_prediction() -> None:
+    temperature = weather(TIMES)
+    kwh = building(TIMES, temperature)
+    model = TowtBaseline(ROME).fit(TIMES, temperature, kwh)
+    arctic = model.predict(TIMES[:168], np.full(168, -60.0)).kwh
+    assert arctic.max() < 2 * kwh.max()
+
+
+def test_what_never_was_negative_is_not_predicted_negative() -> None:
+    temperature = weather(TIMES)
+    kwh = np.maximum(building(TIMES, temperature, noise=8) - 25, 0)
+    model = TowtBaseline(ROME).fit(TIMES, temperature, kwh)
+    assert model.predict(NEXT, weather(NEXT, seed=5)).kwh.min() >= 0
+
+
+def test_a_meter_that_also_produces_keeps_its_sign() -> None:
+    temperature = weather(TIMES)
+    model = TowtBaseline(ROME).fit(TIMES, temperature, -building(TIMES, temperature))
+    assert model.predict(TIMES, temperature).kwh.max() < 0
+
+
+@pytest.mark.parametrize("hours", [1, 2, 24, 24 * 14])
+def test_little_data_gives_a_model_and_no_error(hours: int) -> None:
+    times = TIMES[:hours]
+    model = TowtBaseline(ROME).fit(times, np.full(hours, 7.0), np.full(hours, 5.0))
+    assert model.predict(TIMES[:168], np.full(168, 7.0)).kwh == pytest.approx(np.full(168, 5.0), abs=0.5)
+
+
+def test_no_data_is_refused() -> None:
+    with pytest.raises(DomainError, match="energy and outdoor temperature"):
+        TowtBaseline(ROME).fit(TIMES[:2], np.array([1.0, np.nan]), np.array([np.nan, 1.0]))
+
+
+def test_a_model_comes_back_from_its_bytes_as_it_was() -> None:
+    temperature = weather(TIMES)
+    model = TowtBaseline(ROME).fit(TIMES, temperature, building(TIMES, temperature, noise=3))
+    again = TowtBaseline.from_bytes(model.to_bytes(), ROME)
+    later = weather(NEXT, seed=5)
+    np.testing.assert_array_equal(again.predict(NEXT, later).kwh, model.predict(NEXT, later).kwh)
+    assert again.residuals_ == model.residuals_
+
+
+@pytest.mark.parametrize("calendar", [Calendar("Europe/London", HOLIDAYS), ROME], ids=["other zone", "no blob"])
+def test_bytes_that_do_not_fit_are_refused(calendar: Calendar) -> None:
+    model = TowtBaseline(ROME).fit(TIMES[:48], np.arange(48.0), np.ones(48))
+    with pytest.raises(DomainError):
+        TowtBaseline.from_bytes(b"\x00" if calendar is ROME else model.to_bytes(), calendar)
+
+
+def test_a_prediction_may_start_anywhere_after_its_warm_up() -> None:
+    temperature = weather(TIMES)
+    model = TowtBaseline(ROME).fit(TIMES, temperature, building(TIMES, temperature, noise=3))
+    whole = model.predict(TIMES, temperature).kwh
+    first = model.warm_up_ms // HOUR_MS
+    part = model.predict(TIMES[1000 - first :], temperature[1000 - first :]).kwh[first:]
+    assert part == pytest.approx(whole[1000:], rel=0.05, abs=0.5)
