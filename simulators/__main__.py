@@ -1,0 +1,45 @@
+"""``python -m simulators``: serve the Turin library over Modbus TCP, at real or accelerated time."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from datetime import datetime
+
+from core.clock import to_ms
+from core.errors import PromessaError
+from simulators import calvino
+from simulators.modbus import ModbusBuilding, serve
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until interrupted; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m simulators", description="Serve the Turin library over Modbus TCP."
+    )
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=5020)
+    parser.add_argument("--speed", type=float, default=60.0, help="simulated over real time")
+    parser.add_argument("--start", default="2025-01-13", help="local date at which it begins")
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    start = datetime.fromisoformat(chosen.start).replace(tzinfo=calvino.calendar().zone)
+    try:
+        building = calvino.build(to_ms(start), seed=chosen.seed)
+        device = ModbusBuilding(building, calvino.register_map(), host=chosen.host, port=chosen.port)
+        serve(device, stop, speed=chosen.speed)
+    except PromessaError as error:
+        sys.stderr.write(f"{error.message}\n")
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
