@@ -17,9 +17,7 @@ from simulators.modbus import ModbusBuilding, serve
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until interrupted; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m simulators", description="Serve the Turin library over Modbus TCP."
-    )
+    parser = argparse.ArgumentParser("python -m simulators", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=5020)
     parser.add_argument("--speed", type=float, default=60.0, help="simulated over real time")

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, cast
 
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
@@ -121,16 +121,16 @@ class ModbusBuilding:
         server = ModbusTcpServer(self._device(), address=(self._host, self._port))
         try:
             await server.serve_forever(background=True)
-            sockets = getattr(server.transport, "sockets", ())
-            self._port = int(sockets[0].getsockname()[1])
-        except (OSError, RuntimeError, IndexError) as error:
+        except (OSError, RuntimeError) as error:
             self._error = error
             self._ready.set()
             return
+        listener = cast("asyncio.Server", server.transport)
+        self._port = int(listener.sockets[0].getsockname()[1])
         log.info("modbus_serving host=%s port=%d", self._host, self._port)
         self._ready.set()
         await self._stopping.wait()
-        await server.shutdown()
+        await server.shutdown()  # type: ignore[no-untyped-call] # pymodbus leaves it so
 
     def _device(self) -> SimDevice:
         blocks = {}
@@ -152,7 +152,7 @@ class ModbusBuilding:
             action=self._answer,
         )
 
-    async def _answer(
+    async def _answer(  # noqa: PLR0917 - pymodbus calls it so
         self,
         function: int,
         start: int,
