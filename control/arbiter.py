@@ -1,0 +1,109 @@
+"""From proposals to commands: only what changes or is about to run out, within limits, never against a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from control.view import Proposal
+from core.commands import Command
+from core.points import Limits
+from core.priority import Slot
+
+BY: Final = "control"
+INTERVALS_TO_EXPIRY: Final = 3
+"""An entry outlives two decisions that do not come; then the building's own schedule takes over."""
+RENEW_INTERVALS: Final = 1.5
+REJECTED_REST_MS: Final = 3_600_000
+"""What a gateway refused is not asked for again before this."""
+SAME_VALUE: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The newest command of ours for a point.
+
+    Attributes
+    ----------
+    value
+        What it asked for; None relinquished.
+    issued_ms, expires_ms
+        Of the command.
+    is_live
+        Whether it is on its way or in force (not rejected, failed or superseded).
+    is_rejected
+        Whether the gateway refused it.
+    """
+
+    value: float | None
+    issued_ms: int
+    expires_ms: int
+    is_live: bool
+    is_rejected: bool = False
+
+
+def arbitrate(
+    proposals: Iterable[Proposal],
+    standing: Mapping[str, Standing],
+    held_by_person: Iterable[str],
+    *,
+    device_values: Mapping[str, float],
+    now_ms: int,
+    interval_ms: int,
+    new_id: Callable[[], str],
+) -> list[tuple[Command, Proposal]]:
+    """Commands to send for proposals, each with the proposal it comes from.
+
+    Parameters
+    ----------
+    proposals
+        At most one a point.
+    standing
+        Our newest command of each point that has one.
+    held_by_person
+        Points on which a person's entry is in force: nothing is sent there.
+    device_values
+        What the devices hold, where known; bounds the step of a change.
+    now_ms
+        The clock's time: commands are issued and expire by it.
+    interval_ms
+        Between two decisions.
+    """
+    held = set(held_by_person)
+    commands = []
+    for proposal in proposals:
+        point, limits = proposal.point, proposal.point.limits
+        before = standing.get(point.id)
+        live = before if before and before.is_live and before.expires_ms > now_ms and before.value is not None else None
+        if limits is None or point.id in held:
+            continue
+        value = None if proposal.value is None else _bounded(proposal.value, limits, device_values.get(point.id))
+        if value is None:
+            wanted = live is not None
+        elif live is not None and live.value is not None and abs(live.value - value) < SAME_VALUE:
+            wanted = live.expires_ms - now_ms <= RENEW_INTERVALS * interval_ms
+        else:
+            wanted = not _must_rest(before, value, limits, now_ms)
+        if wanted:
+            expires_ms = now_ms + INTERVALS_TO_EXPIRY * interval_ms
+            command = Command(new_id(), point.id, Slot.SUPERVISORY, value, BY, proposal.why, now_ms, expires_ms)
+            commands.append((command, proposal))
+    return commands
+
+
+def _bounded(value: float, limits: Limits, device_value: float | None) -> float:
+    """`value` within the limits, no further from what the device holds than one step may be."""
+    if limits.max_step is not None and device_value is not None:
+        value = min(max(value, device_value - limits.max_step), device_value + limits.max_step)
+    return round(min(max(value, limits.minimum), limits.maximum), 2)
+
+
+def _must_rest(before: Standing | None, value: float, limits: Limits, now_ms: int) -> bool:
+    """Whether a change must wait: the device was changed a moment ago, or the gateway refused just this."""
+    if before is None:
+        return False
+    age_ms = now_ms - before.issued_ms
+    if before.is_rejected and before.value is not None and abs(before.value - value) < SAME_VALUE:
+        return age_ms < REJECTED_REST_MS
+    return before.is_live and before.value is not None and age_ms < limits.min_interval_s * 1000

@@ -1,0 +1,267 @@
+"""The control loop: woken by stored data, it decides for each building and sees its commands through."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import uuid4
+
+from broker.client import BrokerClient, Message
+from control.arbiter import BY, Standing, arbitrate
+from control.dispatch import Dispatcher, is_in_force
+from control.gather import heating_gaps, learn_building, view_building
+from control.strategy import decide
+from control.view import BuildingView, Memory, MeterGap, Proposal, WarmUp
+from core.calendar import HOUR_MS, Calendar
+from core.clock import Clock
+from core.codec import Stored, decode_message
+from core.config.models import Building, Config
+from core.config.models import Control as Settings
+from core.errors import CodecError, ConfigError, DomainError, UnavailableError
+from core.points import Point
+from core.priority import Slot
+from core.topics import Channel, Topic, every, parse_topic
+from stores.port import ReadingStore
+from stores.registry import CommandRecord, CommandState, Registry
+
+log = logging.getLogger("promessa.control")
+
+SESSION_EXPIRY_S: Final = 3600
+"""How long the broker keeps results for a control that is away."""
+_HISTORY: Final = 100
+_DISPATCH_EVERY_MS: Final = 1000
+
+
+@dataclass(slots=True)
+class _Case:
+    """What is kept of one building between decisions."""
+
+    building: Building
+    settings: Settings
+    calendar: Calendar
+    memory: Memory = field(default_factory=Memory)
+    decided_slot: int = -1
+    warm_ups: dict[str, WarmUp] = field(default_factory=dict)
+    learnt_on: object = None
+    gaps: list[MeterGap] = field(default_factory=list)
+    gaps_hour: int = -1
+    advised: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The last decision for a building.
+
+    Attributes
+    ----------
+    view
+        What it was made from.
+    proposals
+        What each point should be told.
+    command_ids
+        Of the commands it led to; none in mode ``advise``.
+    """
+
+    view: BuildingView
+    proposals: list[Proposal]
+    command_ids: list[str]
+
+
+class Control:
+    """Supervisory control of all configured buildings; one thread, turned by `pump`.
+
+    Parameters
+    ----------
+    config
+        Its sites and buildings; a building without a control section, or with mode ``off``, is left alone.
+    store, registry
+        Where things are kept.
+    connect
+        Makes the client when it is handed `on_message`, for example
+        ``lambda on_message: PahoClient(broker, "control", on_message=on_message, session_expiry_s=SESSION_EXPIRY_S)``.
+    clock
+        Commands are issued and expire by it; data much older than it is a backlog, on which nothing is decided.
+
+    Attributes
+    ----------
+    client : BrokerClient
+    dispatcher : Dispatcher
+    decisions : dict of str to Decision
+        The last one of each building.
+
+    Raises
+    ------
+    ConfigError
+        A building to control belongs to a site that is not configured.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        store: ReadingStore,
+        registry: Registry,
+        connect: Callable[[Callable[[Message], None]], BrokerClient],
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._clock = clock
+        self._cases = _cases(config)
+        self._inbox: deque[Message] = deque()
+        self._data_ms: dict[str, int] = {}
+        self._dispatched_ms = 0
+        self.decisions: dict[str, Decision] = {}
+        self.client = connect(self._inbox.append)
+        self.client.subscribe(every(Channel.STORED))
+        self.dispatcher = Dispatcher(registry, self.client, clock)
+
+    def pump(self, timeout_s: float) -> int:
+        """Turn MQTT, decide what is due, send and follow commands; returns the number of decisions.
+
+        When store or registry do not answer, what could not be done is done at a later call.
+        """
+        self.client.pump(timeout_s)
+        try:
+            results = self._read_inbox()
+            decided = sum(self._decide(case) for case in self._cases if self._is_due(case))
+            now_ms = self._clock.now_ms()
+            if decided or results or abs(now_ms - self._dispatched_ms) >= _DISPATCH_EVERY_MS:
+                self._dispatched_ms = now_ms
+                self.dispatcher.dispatch()
+        except UnavailableError as error:
+            log.warning("control_waits code=%s reason=%r", error.code, error.message)
+            return 0
+        return decided
+
+    def close(self) -> None:
+        """Disconnect; entries in force run out by themselves."""
+        self.client.close()
+
+    def _read_inbox(self) -> int:
+        """Take what has arrived; a message stays until it could be handled."""
+        results = 0
+        while self._inbox:
+            if self.dispatcher.handle(self._inbox[0]):
+                results += 1
+            else:
+                self._note_stored(self._inbox[0])
+            self._inbox.popleft()
+        return results
+
+    def _note_stored(self, message: Message) -> None:
+        try:
+            address: Topic = parse_topic(message.topic)
+            until_ms = decode_message(message.payload, Stored).until_ms
+        except (CodecError, DomainError) as error:
+            log.warning("stored_unreadable topic=%s code=%s", message.topic, error.code)
+        else:
+            # A gateway whose clock is ahead does not move the others into the future.
+            known_ms = min(until_ms, self._clock.now_ms())
+            self._data_ms[address.site] = max(known_ms, self._data_ms.get(address.site, 0))
+        self.client.ack(message)
+
+    def _is_due(self, case: _Case) -> bool:
+        data_ms = self._data_ms.get(case.building.id.partition("/")[0])
+        if data_ms is None or self._clock.now_ms() - data_ms > case.settings.stale_after_s * 1000:
+            return False
+        return data_ms // (case.settings.decide_every_s * 1000) > case.decided_slot
+
+    def _decide(self, case: _Case) -> bool:
+        building_id = case.building.id
+        data_ms = self._data_ms[building_id.partition("/")[0]]
+        points = {point.id: point for point in self._registry.points(building_id)}
+        self._refresh(case, points, data_ms)
+        view = view_building(
+            self._store, case.settings, case.calendar, points,
+            building=building_id, now_ms=data_ms, memory=case.memory, gaps=case.gaps, warm_ups=case.warm_ups,
+        )  # fmt: skip
+        proposals, memory = decide(view)
+        command_ids = self._drive(case, view, proposals) if case.settings.mode == "drive" else []
+        if case.settings.mode == "advise":
+            _advise(case, proposals)
+        case.memory, case.decided_slot = memory, data_ms // (case.settings.decide_every_s * 1000)
+        self.decisions[building_id] = Decision(view, proposals, command_ids)
+        log.info("decided building=%s proposals=%d commands=%d", building_id, len(proposals), len(command_ids))
+        return True
+
+    def _refresh(self, case: _Case, points: dict[str, Point], data_ms: int) -> None:
+        """Learn again once a local day, measure the gap again once an hour."""
+        day, hour = case.calendar.day_of(data_ms), data_ms // HOUR_MS
+        if case.learnt_on != day:
+            case.warm_ups = learn_building(self._store, case.settings, case.calendar, points, data_ms)
+            case.learnt_on = day
+        if case.gaps_hour != hour:
+            case.gaps = heating_gaps(
+                self._store, self._registry, case.building, case.calendar, points=points, now_ms=data_ms
+            )
+            case.gaps_hour = hour
+
+    def _drive(self, case: _Case, view: BuildingView, proposals: list[Proposal]) -> list[str]:
+        now_ms = self._clock.now_ms()
+        histories = {p.point.id: self._registry.commands(point=p.point.id, limit=_HISTORY) for p in proposals}
+        standing = {point: found for point, h in histories.items() if (found := standing_of(h))}
+        commands = arbitrate(
+            proposals,
+            standing,
+            [point for point, history in histories.items() if is_held(history, now_ms)],
+            device_values={
+                zone.setpoint.id: zone.setpoint_now.value for zone in view.zones if zone.setpoint_now.value is not None
+            },
+            now_ms=now_ms,
+            interval_ms=case.settings.decide_every_s * 1000,
+            new_id=lambda: uuid4().hex,
+        )
+        for command, proposal in commands:
+            self._registry.queue_command(command, origin_model=proposal.model, expected_effect=proposal.strategy)
+        return [command.id for command, _ in commands]
+
+
+def standing_of(history: Sequence[CommandRecord]) -> Standing | None:
+    """Our newest command in a point's history (newest first), None when there is none."""
+    for record in history:
+        command = record.command
+        if command.slot == Slot.SUPERVISORY and command.by == BY:
+            return Standing(
+                value=command.value,
+                issued_ms=command.issued_ms,
+                expires_ms=command.expires_ms,
+                is_live=is_in_force(record.state),
+                is_rejected=record.state is CommandState.REJECTED,
+            )
+    return None
+
+
+def is_held(history: Sequence[CommandRecord], now_ms: int) -> bool:
+    """Whether somebody with a stronger slot than ours has an entry in force, as far as the registry knows."""
+    newest: dict[int, CommandRecord] = {}
+    for record in history:
+        if record.command.slot < Slot.SUPERVISORY and is_in_force(record.state):
+            newest.setdefault(record.command.slot, record)
+    return any(r.command.value is not None and r.command.expires_ms > now_ms for r in newest.values())
+
+
+def _advise(case: _Case, proposals: list[Proposal]) -> None:
+    """Record what would be sent, once for each change."""
+    for proposal in proposals:
+        point = proposal.point.id
+        if point not in case.advised or case.advised[point] != proposal.value:
+            case.advised[point] = proposal.value
+            log.info(
+                "advice point=%s value=%s strategy=%s why=%r", point, proposal.value, proposal.strategy, proposal.why
+            )
+
+
+def _cases(config: Config) -> list[_Case]:
+    calendars = {site.id: site.calendar() for site in config.sites}
+    cases = []
+    for building in config.buildings:
+        if building.control is None or building.control.mode == "off":
+            continue
+        calendar = calendars.get(building.id.partition("/")[0])
+        if calendar is None:
+            raise ConfigError(f"building {building.id}: its site is not configured")
+        cases.append(_Case(building, building.control, calendar))
+    return cases

@@ -1,0 +1,62 @@
+"""Optimum start: begin to heat as late as the zone's own learnt warm-up allows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from control.view import BuildingView, Heating, Memory, Proposal, WarmUp, Zone, clock_text, occupied_target_c
+from core.calendar import HOUR_MS
+
+NAME: Final = "optimum-start"
+MAX_LEAD_H: Final = 10.0
+_MIN_RATE_K_PER_H: Final = 0.15
+
+
+def rate_k_per_h(warm_up: WarmUp, zone_c: float, outdoor_c: float | None) -> float:
+    """Expected warm-up rate; the slowest ever seen when the outdoor temperature is unknown."""
+    if outdoor_c is None:
+        return max(warm_up.slowest_k_per_h, _MIN_RATE_K_PER_H)
+    return max(warm_up.base_k_per_h - warm_up.loss_per_h * (zone_c - outdoor_c), _MIN_RATE_K_PER_H)
+
+
+def lead_h(view: BuildingView, zone: Zone) -> float | None:
+    """Hours that the zone needs to its occupied set-point, at most `MAX_LEAD_H`; None without its temperature."""
+    if zone.temperature.value is None:
+        return None
+    missing_k = occupied_target_c(view, zone) - zone.temperature.value
+    if missing_k <= 0:
+        return 0.0
+    return min(missing_k / rate_k_per_h(zone.warm_up, zone.temperature.value, view.outdoor.value), MAX_LEAD_H)
+
+
+def remember(view: BuildingView) -> Memory:
+    """Note which zones warm up for the coming occupancy; once begun it goes on, so that heating does not cycle."""
+    starts_ms = view.occupancy.changes_ms
+    if view.occupancy.is_occupied or starts_ms is None or view.season.heating is not Heating.ALLOWED:
+        return replace(view.memory, preheating={})
+    preheating = {}
+    for zone in view.zones:
+        lead = lead_h(view, zone)
+        begun = view.memory.preheating.get(zone.setpoint.id) == starts_ms
+        if lead is not None and (begun or (lead > 0 and view.now_ms + lead * HOUR_MS >= starts_ms)):
+            preheating[zone.setpoint.id] = starts_ms
+    return replace(view.memory, preheating=preheating)
+
+
+def propose(view: BuildingView) -> list[Proposal]:
+    """The occupied set-point for zones that warm up."""
+    proposals = []
+    for zone in view.zones:
+        starts_ms = view.memory.preheating.get(zone.setpoint.id)
+        if starts_ms is None or zone.temperature.value is None:
+            continue
+        rate = rate_k_per_h(zone.warm_up, zone.temperature.value, view.outdoor.value)
+        target = occupied_target_c(view, zone)
+        learnt = f"learnt from {zone.warm_up.mornings} mornings" if zone.warm_up.mornings else "a cautious default"
+        why = (
+            f"People come at {clock_text(view, starts_ms)}: {zone.temperature.value:.1f} °C now, "
+            f"{target:.1f} °C wanted, warming up at {rate:.1f} K/h ({learnt})."
+        )
+        proposals.append(Proposal(zone.setpoint, target, NAME, why))
+    return proposals

@@ -1,0 +1,35 @@
+"""All strategies in order of rank: a new one is one module and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from control import correction, optimum_start, season, setback, supply
+from control.view import BuildingView, Memory, Proposal
+
+REMEMBER: Final[tuple[Callable[[BuildingView], Memory], ...]] = (
+    correction.remember,
+    optimum_start.remember,
+    supply.remember,
+)
+PROPOSE: Final[tuple[Callable[[BuildingView], list[Proposal]], ...]] = (
+    season.propose,
+    optimum_start.propose,
+    correction.propose,
+    setback.propose,
+    supply.propose,
+)
+"""The first that speaks for a point is heard."""
+
+
+def decide(view: BuildingView) -> tuple[list[Proposal], Memory]:
+    """What each point of a building should be told now, and what to remember for the next decision; pure."""
+    for remember in REMEMBER:
+        view = replace(view, memory=remember(view))
+    heard: dict[str, Proposal] = {}
+    for propose in PROPOSE:
+        for proposal in propose(view):
+            heard.setdefault(proposal.point.id, proposal)
+    return list(heard.values()), view.memory

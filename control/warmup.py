@@ -1,0 +1,87 @@
+"""Learns how fast a zone warms up, from the mornings on which its set-point was raised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from control.view import WarmUp
+from predict.series import Floats
+
+DEFAULT: Final = WarmUp(base_k_per_h=0.8, loss_per_h=0.0, slowest_k_per_h=0.8, mornings=0)
+"""Until there are mornings to learn from: slow, so that the zone is warm too early rather than too late."""
+MIN_MORNINGS: Final = 4
+_MIN_RAISE_K: Final = 1.0
+_MIN_DEFICIT_K: Final = 0.7
+_ARRIVED_K: Final = 0.3
+_MAX_HOURS: Final = 12.0
+_MIN_SPREAD_K: Final = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Morning:
+    """One warm-up: mean rate, its dead time included, and the mean difference to outdoors (NaN when unknown)."""
+
+    rate_k_per_h: float
+    difference_k: float
+
+
+def find_mornings(temperature_c: Floats, setpoint_c: Floats, outdoor_c: Floats, step_h: float) -> list[Morning]:
+    """Warm-ups in equally spaced history.
+
+    Parameters
+    ----------
+    temperature_c, setpoint_c, outdoor_c
+        Shape (n,): zone air, its set-point, outdoor air; NaN where unknown.
+    step_h
+        Hours between samples.
+
+    Notes
+    -----
+    A warm-up begins where the set-point is raised by a kelvin or more above a zone that is colder, and ends where the
+    zone has arrived, the set-point is lowered, or a value is missing. One that ends early still has a rate.
+    """
+    mornings = []
+    i, n = 1, len(temperature_c)
+    while i < n:
+        raised = setpoint_c[i] - setpoint_c[i - 1] >= _MIN_RAISE_K
+        if not (raised and setpoint_c[i] - temperature_c[i] >= _MIN_DEFICIT_K):
+            i += 1
+            continue
+        end = i
+        while (
+            end + 1 < n
+            and (end - i) * step_h < _MAX_HOURS
+            and setpoint_c[end] - temperature_c[end] > _ARRIVED_K
+            and setpoint_c[end + 1] >= setpoint_c[i] - _ARRIVED_K
+            and np.isfinite(temperature_c[end + 1])
+        ):
+            end += 1
+        hours, warmed = (end - i) * step_h, temperature_c[end] - temperature_c[i]
+        if hours >= 1.0 or (hours > 0 and setpoint_c[end] - temperature_c[end] <= _ARRIVED_K):
+            difference = float(np.mean(temperature_c[i : end + 1] - outdoor_c[i : end + 1]))
+            mornings.append(Morning(float(max(warmed, 0.0) / hours), difference))
+        i = end + 1
+    return mornings
+
+
+def learn_warm_up(mornings: list[Morning]) -> WarmUp:
+    """Warm-up of a zone from its mornings; the default when they are too few.
+
+    The rate is a line in the difference to outdoors where the weather varied enough, lowered by the scatter around it,
+    else the lower quartile.
+    """
+    if len(mornings) < MIN_MORNINGS:
+        return DEFAULT
+    rates = np.array([m.rate_k_per_h for m in mornings])
+    differences = np.array([m.difference_k for m in mornings])
+    slowest = float(np.quantile(rates, 0.1))
+    known = np.isfinite(differences)
+    if known.sum() >= 2 * MIN_MORNINGS and np.ptp(differences[known]) >= _MIN_SPREAD_K:
+        slope, base = np.polyfit(differences[known], rates[known], 1)
+        if slope < 0:
+            scatter = float(np.std(rates[known] - (base + slope * differences[known])))
+            return WarmUp(float(base) - scatter, -float(slope), slowest, len(mornings))
+    return WarmUp(float(np.quantile(rates, 0.25)), 0.0, slowest, len(mornings))
