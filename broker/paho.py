@@ -176,6 +176,7 @@ class PahoClient:
         deadline_s = monotonic_s() + 1.0
         while self._connected and client.want_write() and monotonic_s() < deadline_s:
             client.loop_write()
+        self._connected = False
         client.disconnect()
         self._drop()
         self._next_attempt_s = float("inf")

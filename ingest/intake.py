@@ -1,0 +1,301 @@
+"""The intake: takes readings from MQTT, judges and stores them, and only then tells broker and gateway so."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from broker.client import BrokerClient, Message
+from core.clock import Clock, monotonic_s
+from core.codec import GatewayState, Row, Stored, decode_message, encode
+from core.config.models import Ingest as Settings
+from core.errors import DomainError, UnavailableError
+from core.points import Point
+from core.readings import Quality, quality_name
+from core.topics import Channel, every
+from ingest.checks import Flags, judge, take_over
+from ingest.counters import Counters
+from ingest.letters import DeadLetters
+from ingest.marks import Marks
+from ingest.ports import Registry
+from ingest.salvage import Fault, read_batch
+from ingest.series import SeriesTable
+from ingest.sieve import Delivery, RefusedRow, Sifted, sift
+from ingest.sources import Source, source_of
+from stores.port import ReadingStore
+
+log = logging.getLogger("promessa.ingest")
+
+SESSION_EXPIRY_S: Final = 7 * 86_400
+"""How long the broker keeps messages for an ingest that is away; the gateways' spools keep theirs for longer."""
+
+_RETRY_FIRST_S: Final = 0.2
+_RETRY_MAX_S: Final = 10.0
+_REVISION_EVERY_S: Final = 1.0
+_STORED_EXPIRY_S: Final = 3600
+_LETTER_ROWS: Final = 50
+_SOURCES: Final = 20_000
+
+
+@dataclass(slots=True)
+class _Load:
+    """Messages on their way into the store, judged once however often the store has to be asked."""
+
+    messages: list[Message]
+    rows: list[Row] = field(default_factory=list)
+    stored: dict[str, Stored] = field(default_factory=dict)
+    faults: list[tuple[str, Fault]] = field(default_factory=list)
+    refused: int = 0
+
+
+class Ingest:
+    """Takes readings and gateway states; one thread, turned by `pump`.
+
+    Parameters
+    ----------
+    settings
+        Section ``[ingest]``.
+    connect
+        Makes the client when it is handed `on_message`, for example
+        ``lambda on_message: PahoClient(broker, "ingest", on_message=on_message, session_expiry_s=SESSION_EXPIRY_S)``.
+    store, registry
+        Where things are kept.
+    clock
+        Tells what is ahead of time.
+
+    Notes
+    -----
+    A message is acknowledged to the broker, and its batch to the gateway, after the store has it for good. Whatever is
+    killed before that, the broker or the gateway's spool delivers it again, and the store takes it again as the same.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        connect: Callable[[Callable[[Message], None]], BrokerClient],
+        store: ReadingStore,
+        registry: Registry,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._registry = registry
+        self._clock = clock
+        self._letters = DeadLetters(registry, clock)
+        self._table = SeriesTable()
+        self._marks = Marks()
+        self._sources: dict[str, Source] = {}
+        self._inbox: list[Message] = []
+        self._load: _Load | None = None
+        self._revision = -1
+        self._revision_due_s = 0.0
+        self._retries = 0
+        self._retry_at_s = 0.0
+        self._counts: Counter[str] = Counter()
+        self._marked: Counter[int] = Counter()
+        self._newest_ms = self._stored_ms = 0
+        self.client = connect(self._inbox.append)
+        share = f"$share/{settings.share}/" if settings.share else ""
+        self.client.subscribe(f"{share}{every(Channel.READINGS)}")
+        self.client.subscribe(every(Channel.STATE))
+
+    def pump(self, timeout_s: float) -> int:
+        """Wait up to `timeout_s` for messages, take what is there into the store; returns readings stored.
+
+        With the store away it keeps what it has, takes nothing more, and tries again with back-off.
+        """
+        if self._inbox or self._load is not None:
+            wait_s = self._retry_at_s - monotonic_s()
+            self.client.pump(max(0.0, min(wait_s, timeout_s)), read=False)
+            if wait_s > timeout_s:
+                return 0
+        else:
+            self.client.pump(timeout_s)
+        return self._drain()
+
+    def counters(self) -> Counters:
+        """What it has done, as one value."""
+        return Counters(
+            messages=self._counts["messages"],
+            readings=self._counts["readings"],
+            refused=self._counts["refused"],
+            marked={quality_name(code): count for code, count in self._marked.items()},
+            dead_letters=dict(self._letters.by_code),
+            dead_letters_unkept=self._letters.unkept,
+            failures=self._counts["failures"],
+            waiting=self._retries > 0,
+            newest_ms=self._newest_ms,
+            stored_ms=self._stored_ms,
+        )
+
+    def close(self) -> None:
+        """Disconnect; what is not stored yet stays unacknowledged and comes again."""
+        self.client.close()
+
+    def _drain(self) -> int:
+        stored = 0
+        try:
+            while self._inbox or self._load is not None:
+                if self._load is None:
+                    self._load = self._take()
+                if self._load.rows:
+                    self._store.write(self._load.rows)
+                stored += len(self._load.rows)
+                self._finish(self._load)
+                self._load = None
+        except UnavailableError as error:
+            self._wait(error)
+        else:
+            self._retries = 0
+        return stored
+
+    def _wait(self, error: UnavailableError) -> None:
+        wait_s = min(_RETRY_MAX_S, _RETRY_FIRST_S * 2 ** min(self._retries, 10))
+        self._retries += 1
+        self._counts["failures"] += 1
+        self._retry_at_s = monotonic_s() + wait_s
+        log.warning("store_unavailable code=%s error=%r retry_in_s=%.1f", error.code, error.message, wait_s)
+
+    def _take(self) -> _Load:
+        """Take messages from the inbox, up to ``flush_rows`` readings, and judge them.
+
+        Until everything that can fail has been done the inbox stays as it is.
+        """
+        load = _Load([])
+        deliveries: list[Delivery] = []
+        states: list[tuple[Source, bytes, GatewayState]] = []
+        rows = 0
+        for message in self._inbox:
+            if rows >= self._settings.flush_rows:
+                break
+            load.messages.append(message)
+            try:
+                source = self._sources.get(message.topic) or self._source(message.topic)
+                if source.channel is Channel.READINGS:
+                    batch, faults = read_batch(message.payload)
+                    deliveries.append(Delivery(source, batch.id, batch.rows))
+                    rows += len(batch.rows)
+                    load.faults += [(message.topic, fault) for fault in faults]
+                elif message.payload:
+                    states.append((source, message.payload, decode_message(message.payload, GatewayState)))
+            except DomainError as error:
+                load.faults.append((message.topic, Fault(message.payload, error.code, error.message)))
+        for source, payload, state in states:
+            try:
+                faults = self._register(source, state)
+            except DomainError as error:
+                faults = [Fault(payload, error.code, error.message)]
+            load.faults += [(source.topic, fault) for fault in faults]
+        self._refresh()
+        del self._inbox[: len(load.messages)]
+        if deliveries:
+            self._judge(load, deliveries)
+        return load
+
+    def _source(self, name: str) -> Source:
+        if len(self._sources) >= _SOURCES:
+            self._sources.clear()
+        source = self._sources[name] = source_of(name, self._table)
+        return source
+
+    def _register(self, source: Source, state: GatewayState) -> list[Fault]:
+        """Take over a gateway's state and points; returns what is refused of it."""
+        now_ms = self._clock.now_ms()
+        own = [p for p in state.points if p.site == source.site]
+        foreign = [p.id for p in state.points if p.site != source.site]
+        owned = self._registry.declare_points(source.gateway, own, now_ms) if own else []
+        self._registry.put_gateway_state(source.site, source.name, state, now_ms)
+        if own:
+            self._revision_due_s = 0.0
+        log.info("gateway_state gateway=%s status=%s points=%d", source.gateway, state.status, len(own))
+        faults = []
+        if foreign:
+            faults.append(Fault(_listed(foreign), "state.foreign-site", f"points that are not of site {source.site}"))
+        if owned:
+            faults.append(Fault(_listed(owned), "state.not-owner", "points that another gateway declared before"))
+        return faults
+
+    def _refresh(self) -> None:
+        """Take over definitions and owners from the registry when they have changed."""
+        if monotonic_s() < self._revision_due_s:
+            return
+        revision = self._registry.revision()
+        if revision != self._revision:
+            points: Sequence[Point] = self._registry.points()
+            self._table.declare(points, self._registry.owners())
+            self._table.seed(self._store.latest(self._table.unseeded()))
+            log.info("points_taken_over revision=%d points=%d", revision, len(points))
+        self._revision = revision
+        self._revision_due_s = monotonic_s() + _REVISION_EVERY_S
+
+    def _judge(self, load: _Load, deliveries: list[Delivery]) -> None:
+        sifted = sift(deliveries, self._table)
+        columns = sifted.columns
+        ahead_ms = self._clock.now_ms() + self._settings.clock_tolerance_s * 1000
+        verdict = judge(self._table, columns, ahead_ms)
+        take_over(self._table, verdict.standing)
+        self._marks.recall(columns, verdict.quality, verdict.late)
+        self._marks.remember(columns, verdict.quality, verdict.in_order)
+        load.rows = sifted.rows
+        for at in np.flatnonzero(verdict.quality != columns.quality).tolist():
+            point, time_ms, value, _ = load.rows[at]
+            code = int(verdict.quality[at])
+            load.rows[at] = (point, time_ms, value, code)
+            self._marked[code] += 1
+        load.refused = len(sifted.refused)
+        load.faults += _faults_of(sifted)
+        load.stored = _stored_of(deliveries, sifted, verdict.quality == Quality.UNCERTAIN_CLOCK)
+
+    def _finish(self, load: _Load) -> None:
+        """Everything of `load` is durable: put aside what was refused, acknowledge, count."""
+        for name, fault in load.faults:
+            self._letters.put(name, *fault)
+        for message in load.messages:
+            self.client.ack(message)
+        for name, stored in load.stored.items():
+            # Not sent, or lost on its way: the gateway sends the batch again, and is told again.
+            self.client.publish(name, encode(stored), expiry_s=_STORED_EXPIRY_S)
+            self._newest_ms = max(self._newest_ms, stored.until_ms)
+        if load.rows:
+            self._stored_ms = self._clock.now_ms()
+        self._counts.update(messages=len(load.messages), readings=len(load.rows), refused=load.refused)
+        log.debug("load_stored messages=%d rows=%d refused=%d", len(load.messages), len(load.rows), load.refused)
+
+
+def _stored_of(deliveries: Sequence[Delivery], sifted: Sifted, ahead: Flags) -> dict[str, Stored]:
+    """What to tell on each ``stored`` topic; a reading ahead of the clock does not move its listeners' time."""
+    ids: defaultdict[str, list[str]] = defaultdict(list)
+    until_ms: defaultdict[str, int] = defaultdict(int)
+    time_ms = np.where(ahead, 0, sifted.columns.time_ms)
+    counts = np.array([count for count in sifted.counts if count], np.int64)
+    newest = iter(np.maximum.reduceat(time_ms, np.cumsum(counts) - counts).tolist() if len(counts) else [])
+    for delivery, count in zip(deliveries, sifted.counts, strict=True):
+        told = delivery.source.stored
+        if delivery.id:
+            ids[told].append(delivery.id)
+        if count:
+            until_ms[told] = max(until_ms[told], next(newest))
+    return {told: Stored(ids[told], until_ms[told]) for told in {**ids, **until_ms}}
+
+
+def _faults_of(sifted: Sifted) -> list[tuple[str, Fault]]:
+    """One fault for each message and code, with its first rows."""
+    groups: defaultdict[tuple[int, str], list[RefusedRow]] = defaultdict(list)
+    for refused in sifted.refused:
+        groups[id(refused.delivery), refused.refusal.code].append(refused)
+    faults = []
+    for (_, code), group in groups.items():
+        payload = msgspec.json.encode([refused.row for refused in group[:_LETTER_ROWS]])
+        more = f" (and {len(group) - 1} more of this message)" if len(group) > 1 else ""
+        faults.append((group[0].delivery.source.topic, Fault(payload, code, group[0].refusal.reason + more)))
+    return faults
+
+
+def _listed(points: Sequence[str]) -> bytes:
+    return msgspec.json.encode(points[:_LETTER_ROWS])
