@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 from threading import Event
 from typing import Final
 
 from broker.paho import PahoClient
 from control.loop import SESSION_EXPIRY_S, Control
-from core.clock import SystemClock
+from core.clock import SystemClock, monotonic_s
 from core.config import Config
 from stores.readings import open_store
 from stores.registry import Registry
@@ -16,10 +18,13 @@ from stores.registry import Registry
 log = logging.getLogger("promessa.control")
 
 _TURN_S: Final = 1.0
+_REPORT_EVERY_S: Final = 30.0
 
 
 def run(config: Config, stop: Event) -> None:
     """Control the configured buildings until `stop` is set; the broker may be away at any time.
+
+    Under systemd it says when it is ready and feeds the watchdog.
 
     Raises
     ------
@@ -39,7 +44,22 @@ def run(config: Config, stop: Event) -> None:
             ),
             SystemClock(),
         )
+        _notify("READY=1")
         log.info("control_started buildings=%d", len(config.buildings))
+        report_s = monotonic_s()
         while not stop.is_set():
             control.pump(_TURN_S)
+            if monotonic_s() >= report_s:
+                report_s = monotonic_s() + _REPORT_EVERY_S
+                state = "deciding" if control.client.connected else "waiting for the broker"
+                _notify(f"WATCHDOG=1\nSTATUS={state}")
+        _notify("STOPPING=1")
         control.close()
+
+
+def _notify(state: str) -> None:
+    """Tell systemd (sd_notify(3)); without it, nobody."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)

@@ -1,0 +1,115 @@
+"""What of the proposals becomes a command."""
+
+import itertools
+
+import pytest
+
+from control.arbiter import Standing, arbitrate
+from control.view import Proposal
+from core.commands import Command
+from core.points import Limits, Point
+from tests.control.views import setpoint
+
+NOW = 1_768_380_000_000
+INTERVAL = 900_000
+HALL = setpoint().id
+
+
+def run(
+    value: float | None,
+    standing: Standing | None = None,
+    *,
+    held: bool = False,
+    device: float | None = None,
+    point: Point | None = None,
+) -> list[Command]:
+    numbers = itertools.count(1)
+    commands = arbitrate(
+        [Proposal(point or setpoint(), value, "setback", "Because.")],
+        {HALL: standing} if standing else {},
+        [HALL] if held else [],
+        device_values={} if device is None else {HALL: device},
+        now_ms=NOW,
+        interval_ms=INTERVAL,
+        new_id=lambda: f"c{next(numbers)}",
+    )
+    return [command for command, _ in commands]
+
+
+def ours(value: float | None, left: float = 3, age: float = 0, **how: bool) -> Standing:
+    return Standing(value, NOW - int(age * INTERVAL), NOW + int(left * INTERVAL), **{"is_live": True} | how)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("value", "standing", "sent"),
+    [
+        (20.5, None, 20.5),
+        (20.5, ours(16.0), 20.5),
+        (20.5, ours(20.5), "nothing"),
+        (20.5, ours(20.52, left=2), "nothing"),
+        (20.5, ours(20.5, left=1.5), 20.5),
+        (20.5, ours(20.5, left=-1), 20.5),
+        (20.5, ours(20.5, is_live=False), 20.5),
+        (20.5, ours(20.5, is_live=False, is_rejected=True, age=1), "nothing"),
+        (20.5, ours(20.5, is_live=False, is_rejected=True, age=5), 20.5),
+        (20.5, ours(16.0, is_live=False, is_rejected=True, age=1), 20.5),
+        (None, None, "nothing"),
+        (None, ours(20.5), None),
+        (None, ours(20.5, left=-1), "nothing"),
+        (None, ours(None), "nothing"),
+        (20.5, ours(None), 20.5),
+    ],
+    ids=[
+        "first", "change", "same", "same, rounded", "about to run out", "ran out", "did not work", "refused lately",
+        "refused long ago", "another was refused", "nothing to let go", "let go", "ran out by itself", "let go already",
+        "taken up again",
+    ],
+)  # fmt: skip
+def test_only_what_changes_or_runs_out_is_sent(
+    value: float | None, standing: Standing | None, sent: float | str | None
+) -> None:
+    assert [c.value for c in run(value, standing)] == ([] if sent == "nothing" else [sent])
+
+
+def test_a_command_carries_who_why_and_when_it_ends() -> None:
+    (command,) = run(20.5)
+    assert (command.slot, command.by, command.why) == (12, "control", "Because.")
+    assert (command.issued_ms, command.expires_ms) == (NOW, NOW + 3 * INTERVAL)
+
+
+@pytest.mark.parametrize("value", [20.5, None])
+def test_a_person_is_never_fought(value: float | None) -> None:
+    assert run(value, ours(16.0), held=True) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "limits", "device", "sent"),
+    [
+        (30.0, Limits(5, 26, 18), None, 26.0),
+        (1.0, Limits(5, 26, 18), None, 5.0),
+        (20.5, Limits(5, 26, 18, max_step=2.0), 16.0, 18.0),
+        (16.0, Limits(5, 26, 18, max_step=2.0), 20.5, 18.5),
+        (20.5, Limits(5, 26, 18, max_step=2.0), None, 20.5),
+        (20.5, Limits(5, 26, 18, max_step=2.0), 40.0, 26.0),
+    ],
+    ids=["above", "below", "step up", "step down", "device unknown", "device outside its limits"],
+)
+def test_values_are_kept_within_what_the_point_may_be_told(
+    value: float, limits: Limits, device: float | None, sent: float
+) -> None:
+    assert [c.value for c in run(value, device=device, point=setpoint(limits=limits))] == [sent]
+
+
+@pytest.mark.parametrize(("age", "sent"), [(0.5, []), (1.5, [20.5])], ids=["too soon", "later"])
+def test_a_device_is_left_alone_between_changes(age: float, sent: list[float]) -> None:
+    slow = setpoint(limits=Limits(5, 26, 18, min_interval_s=900))
+    assert [c.value for c in run(20.5, ours(16.0, age=age), point=slow)] == sent
+
+
+def test_letting_go_never_waits() -> None:
+    slow = setpoint(limits=Limits(5, 26, 18, min_interval_s=900))
+    assert [c.value for c in run(None, ours(16.0, age=0.1), point=slow)] == [None]
+
+
+def test_a_point_that_cannot_be_driven_gets_nothing() -> None:
+    assert run(20.5, point=Point(HALL, "Zone_Air_Heating_Temperature_Setpoint", "Cel")) == []
