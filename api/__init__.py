@@ -1,1 +1,1 @@
-"""The REST API over the stores, the predictions and the commands."""
+"""The REST API: what people and other systems ask Promessa, and the overrides they give."""

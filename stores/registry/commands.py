@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.commands import Command, Result
@@ -170,8 +170,11 @@ class Commands(DeadLetters):
     def expire_commands(self, now_ms: int, grace_ms: int = RESULT_GRACE_MS) -> list[Command]:
         """End open commands whose time passed `grace_ms` ago without a result; returns them."""
         query = select(command).where(command.c.is_open, command.c.expires_ms <= now_ms - grace_ms)
-        with self._write() as connection:
+        with self._read() as connection:
             overdue = [_from_row(row) for row in connection.execute(query.order_by(command.c.sequence))]
+        if not overdue:
+            return []
+        with self._write() as connection:
             return [
                 r.command
                 for r in overdue
@@ -204,6 +207,12 @@ class Commands(DeadLetters):
         """Command of that id, or None."""
         with self._read() as connection:
             return _record(connection, command_id)
+
+    def count_commands(self) -> dict[CommandState, int]:
+        """How many commands are in each state; states without any are left out."""
+        query = select(command.c.state, func.count()).group_by(command.c.state)
+        with self._read() as connection:
+            return {CommandState(state): count for state, count in connection.execute(query)}
 
     def command_events(self, command_id: str) -> list[CommandEvent]:
         """History of a command, oldest first; empty when it is unknown."""

@@ -259,6 +259,12 @@ class TestCommands:
         page = registry.commands(limit=2)
         assert [r.command.id for r in registry.commands(limit=2, after=page[-1].sequence)] == ["c2", "c1"]
 
+    def test_commands_are_counted_by_state(self, registry: Registry) -> None:
+        for i in range(3):
+            registry.queue_command(command(f"c{i}", slot=i + 3))
+        registry.record_result(result("c1"))
+        assert registry.count_commands() == {CommandState.QUEUED: 2, CommandState.APPLIED: 1}
+
     def test_every_outcome_has_a_state(self) -> None:
         assert {o.value for o in Outcome} == {s.value for s in CommandState if not s.is_open}
 
