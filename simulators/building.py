@@ -38,6 +38,8 @@ WARM_BAND_K: Final = 1.5
 STUFFY_BAND_PPM: Final = 400.0
 """People open windows wider over these bands."""
 FACTORY_SETPOINT_C: Final = 20.0
+FREE_RISE_K: Final = 3.0
+"""Sun and people keep an unheated building this much warmer than outdoors; only to begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,8 @@ class RCBuilding:
         self._counted_j = [0.0, 0.0, 0.0]
         self._day = self._plan_day(self._time_ms)
         self._k = (self._time_ms - self._day.start_ms) // self._step_ms
-        self._temperature = self._envelope.at_rest(self._day.drive_w.mean(axis=0), FACTORY_SETPOINT_C - 1)
+        air_c = max(FACTORY_SETPOINT_C - 1, float(np.mean(self._day.outdoor_c)) + FREE_RISE_K)
+        self._temperature = self._envelope.at_rest(self._day.drive_w.mean(axis=0), air_c)
         self._stored_at_start = self._stored_j()
 
     @property

@@ -19,6 +19,7 @@ VALVE_BAND_K: Final = 1.2
 VALVE_DEADBAND: Final = 0.04
 VALVE_STROKE_S: Final = 240.0
 LONGEST_STEP_S: Final = 100.0
+LONGEST_IDLE_STEP_S: Final = 600.0
 BOILER_SWITCH_K: Final = 4.0
 BOILER_REST_S: Final = 180.0
 START_LOSS_J: Final = 0.12 * 3.6e6
@@ -129,7 +130,9 @@ class Plant:
         enabled
             Whether the burner may run.
         """
-        count = math.ceil(step_s / LONGEST_STEP_S)
+        # With every valve shut the water stands and only cools: one part is accurate enough.
+        idle = not any(self.valves) and all(self._wanted(air_c[i], s) <= 0 for i, s in enumerate(setpoints_c))
+        count = 1 if idle and step_s <= LONGEST_IDLE_STEP_S else math.ceil(step_s / LONGEST_STEP_S)
         part_s = step_s / count
         emitted = [0.0] * len(self.valves)
         self.boiler_w = 0.0
@@ -139,11 +142,14 @@ class Plant:
         self.boiler_w /= step_s
         return [joule / step_s for joule in emitted]
 
+    def _wanted(self, air_c: float, setpoint_c: float) -> float:
+        """Position a thermostat asks of its valve."""
+        return min(max(0.5 + (setpoint_c + self._variation.setpoint_offset_k - air_c) / VALVE_BAND_K, 0.0), 1.0)
+
     def _move_valves(self, step_s: float, air_c: Sequence[float], setpoints_c: Sequence[float]) -> None:
         travel = step_s / VALVE_STROKE_S
-        offset = self._variation.setpoint_offset_k
         for i, position in enumerate(self.valves):
-            wanted = min(max(0.5 + (setpoints_c[i] + offset - air_c[i]) / VALVE_BAND_K, 0.0), 1.0)
+            wanted = self._wanted(air_c[i], setpoints_c[i])
             if abs(wanted - position) > VALVE_DEADBAND or wanted in (0.0, 1.0):
                 self.valves[i] = position + min(max(wanted - position, -travel), travel)
 
