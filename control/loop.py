@@ -136,6 +136,10 @@ class Control:
             return 0
         return decided
 
+    def heard_ms(self, site: str) -> int:
+        """Newest measured time of a site that it knows is stored, UTC milliseconds; 0: none yet."""
+        return self._data_ms.get(site, 0)
+
     def close(self) -> None:
         """Disconnect; entries in force run out by themselves."""
         self.client.close()
