@@ -1,1 +1,1 @@
-"""The edge agent: reads devices, spools, publishes, guards what is written. Small enough for a Raspberry Pi."""
+"""The edge agent: drivers, spool, publisher and command guard; small enough for a single-board computer."""
