@@ -1,0 +1,1 @@
+"""Figures measured from what happened; each module prints its own."""

@@ -114,6 +114,11 @@ class InfluxServer:
             self._influxd.kill()
             self._influxd.wait()
 
+    def restart(self) -> None:
+        """Start both again where they were."""
+        self.stop()
+        self.start()
+
     def stop(self) -> None:
         """End both."""
         for process in (self._nginx, self._influxd):
