@@ -40,6 +40,7 @@ class ApiServer:
             uvicorn.Config(
                 app,
                 log_config=None,
+                log_level="warning",
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=int(_STOP_TIMEOUT_S / 2),

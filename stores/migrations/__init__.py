@@ -7,6 +7,7 @@ A new revision, from the top of the repository::
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
 
 from core.errors import ConfigError
+
+# It talks at every open, in sentences; the registry's own event says when something was done.
+logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
 
 _HERE: Final = Path(__file__).parent
 

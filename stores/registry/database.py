@@ -77,7 +77,7 @@ class Database:
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
-        """Connection with one consistent view of the database."""
+        """Connection to read with."""
         with self._translated(), self._engine.connect() as connection:
             yield connection
 

@@ -44,8 +44,9 @@ class Points(Database):
         wanted = {p.id: p for p in points}
         # A gateway repeats itself with every state it sends; then nothing is written and nobody is kept waiting.
         with self._read() as connection:
-            if not _changes(gateway_key, wanted, _known(connection, wanted)):
-                return _refused(gateway_key, wanted, _known(connection, wanted))
+            known = _known(connection, wanted)
+        if not _changes(gateway_key, wanted, known):
+            return _refused(gateway_key, wanted, known)
         with self._write() as connection:
             # The row that everyone changes is locked first: two gateways that declare one point do so in turn.
             connection.execute(update(points_revision).values(value=points_revision.c.value + 1))
