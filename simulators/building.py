@@ -11,8 +11,9 @@ import numpy as np
 
 from core.calendar import Calendar
 from core.errors import DomainError, NotFoundError
-from simulators.design import BuildingDesign, Variation, Zone
-from simulators.envelope import AIR_J_M3K, Envelope, solar_gains
+from simulators.air import AirFlow
+from simulators.design import BuildingDesign, Variation
+from simulators.envelope import Envelope, solar_gains
 from simulators.instruments import BOILER_ENABLE, HEATING_SETPOINT, SUPPLY_SETPOINT, Instruments
 from simulators.plant import Plant, weather_compensated_c
 from simulators.solar import Floats, day_angle
@@ -23,20 +24,9 @@ from simulators.weather import Weather
 J_PER_KWH: Final = 3.6e6
 PERSON_W: Final = 75.0
 """Sensible heat of a reader (ISO 7730, sedentary)."""
-PERSON_CO2_M3_S: Final = 5.3e-6
-"""19 l/h (EN 16798-1, sedentary)."""
-OUTDOOR_CO2_PPM: Final = 425.0
 GAIN_TO_AIR: Final = 0.45
 RADIATOR_TO_AIR: Final = 0.7
 SOLAR_TO_AIR: Final = 0.2
-# Sherman and Grimsrud: l/s of a leak of 1 cm2, one storey, shelter class 4 (ASHRAE Fundamentals, Infiltration).
-STACK_COEFFICIENT: Final = 0.000145
-WIND_COEFFICIENT: Final = 0.000104
-WARM_C: Final = 24.5
-STUFFY_PPM: Final = 1300.0
-WARM_BAND_K: Final = 1.5
-STUFFY_BAND_PPM: Final = 400.0
-"""People open windows wider over these bands."""
 FACTORY_SETPOINT_C: Final = 20.0
 FREE_RISE_K: Final = 3.0
 """Sun and people keep an unheated building this much warmer than outdoors; only to begin with."""
@@ -54,28 +44,9 @@ class _Day:
     drive_w: Floats
     rise_k: Floats
     sums_w: list[list[float]]
-    people: Floats
-    supply_m3_s: Floats
+    people: list[list[float]]
+    supply_m3_s: list[list[float]]
     noise: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """What the zones are for the air that moves through them, arrays of shape (zones,)."""
-
-    leakage_m3_s: Floats
-    opening_m3_s: Floats
-    volume_m3: Floats
-    recovery: Floats
-
-    @classmethod
-    def of(cls, zones: Sequence[Zone], infiltration: float) -> _Shape:
-        return cls(
-            np.array([z.leakage_cm2 for z in zones]) * infiltration / 1000,
-            np.array([z.window_opening_m3_h for z in zones]) / 3600,
-            np.array([z.volume_m3 for z in zones]),
-            np.array([z.heat_recovery for z in zones]),
-        )
 
 
 class RCBuilding:
@@ -122,13 +93,11 @@ class RCBuilding:
         self._setpoints = [FACTORY_SETPOINT_C] * len(design.zones)
         self._supply_setpoint: float | None = None
         self._enabled = True
-        self._shape = _Shape.of(design.zones, self.variation.infiltration)
-        self._co2 = np.full(len(design.zones), OUTDOOR_CO2_PPM + 50.0)
+        self._air = AirFlow(design.zones, self.variation.infiltration)
         self._electric_j = [0.0, 0.0, 0.0]
         self._gained_j = [0.0, 0.0, 0.0, 0.0]
         self._zone = {zone.name: i for i, zone in enumerate(design.zones)}
         self._instruments = Instruments(self._zone, seed=seed, meter_gain=self.variation.meter_gain)
-        self._counted_j = [0.0, 0.0, 0.0]
         self._day = self._plan_day(self._time_ms)
         self._k = (self._time_ms - self._day.start_ms) // self._step_ms
         air_c = max(FACTORY_SETPOINT_C - 1, float(np.mean(self._day.outdoor_c)) + FREE_RISE_K)
@@ -165,8 +134,9 @@ class RCBuilding:
             return self._true(name)
         column = self._instruments.column(name)
         noise = float(self._day.noise[self._row, column])
-        if name in self._instruments.meters:
-            return self._instruments.meters[name].read(noise)
+        if meter := self._instruments.meters.get(name):
+            meter.count_to(self._used_j(name) / J_PER_KWH)
+            return meter.read(noise)
         return self._instruments.sensors[name].measure(self._true(name), noise)
 
     def write(self, name: str, value: float) -> None:
@@ -197,7 +167,7 @@ class RCBuilding:
             fans_kwh=fans / J_PER_KWH,
             pump_kwh=energy.pump / J_PER_KWH,
             operative_c=dict(zip(names, ((air + mass) / 2).tolist(), strict=True)),
-            people={name: int(n) for name, n in zip(names, people.tolist(), strict=True)},
+            people={name: int(n) for name, n in zip(names, people, strict=True)},
             plant=energy,
         )
 
@@ -248,9 +218,9 @@ class RCBuilding:
             case "temperature":
                 return float(self._temperature[self._envelope.air][i])
             case "co2":
-                return float(self._co2[i])
+                return self._air.co2_ppm[i]
             case "occupancy":
-                return float(self._day.people[self._row, i])
+                return self._day.people[self._row][i]
             case _:
                 return self._setpoints[i]
 
@@ -296,59 +266,44 @@ class RCBuilding:
             drive,
             envelope.respond(drive + gains),
             sums.tolist(),
-            use.people,
-            flow,
+            use.people.tolist(),
+            flow.tolist(),
             random.normal(size=(times.size, len(self._instruments.names))),
         )
 
     def _advance(self) -> None:
         day, k, envelope = self._day, self._k, self._envelope
         step_s = self._step_ms / 1000
-        air = self._temperature[envelope.air]
-        radiators = self._plant.step(
-            step_s, air.tolist(), self._setpoints, self._supply_c(day.outdoor_c[k]), enabled=self._enabled
+        outdoor_c = day.outdoor_c[k]
+        air_c: list[float] = self._temperature[envelope.air].tolist()
+        radiators = self._plant.step(step_s, air_c, self._setpoints, self._supply_c(outdoor_c), enabled=self._enabled)
+        exchanged = self._air.step(
+            step_s,
+            air_c=air_c,
+            outdoor_c=outdoor_c,
+            wind_m_s=day.wind_m_s[k],
+            supply_m3_s=day.supply_m3_s[k],
+            people=day.people[k],
         )
-        exchanged = self._exchange_air(air, step_s)
-        emitted = np.array(radiators)
-        heat = np.zeros(self._temperature.size)
-        heat[envelope.air] = RADIATOR_TO_AIR * emitted + exchanged
-        heat[envelope.mass] = (1 - RADIATOR_TO_AIR) * emitted
-        self._temperature = envelope.fade(self._temperature) + envelope.respond(heat) + day.rise_k[k]
+        into_air = [RADIATOR_TO_AIR * r + x for r, x in zip(radiators, exchanged, strict=True)]
+        into_mass = [(1 - RADIATOR_TO_AIR) * r for r in radiators]
+        rise_k = day.rise_k[k] + envelope.respond_to_zones(into_air, into_mass)
+        self._temperature = envelope.fade(self._temperature) + rise_k
 
         solar, people, drive, lighting, equipment, fans = day.sums_w[k]
         gained = self._gained_j
         gained[0] += solar * step_s
         gained[1] += people * step_s
         gained[2] += (drive - float(envelope.boundary_w_k @ self._temperature)) * step_s
-        gained[3] += float(exchanged.sum()) * step_s
-        for i, watt in enumerate((lighting, equipment, fans)):
-            self._electric_j[i] += watt * step_s
-        self._count()
+        gained[3] += sum(exchanged) * step_s
+        used = self._electric_j
+        used[0] += lighting * step_s
+        used[1] += equipment * step_s
+        used[2] += fans * step_s
 
-    def _exchange_air(self, air_c: Floats, step_s: float) -> Floats:
-        """Heat that moving air brings into the zones, W (negative when it is colder outside); moves their CO2 on."""
-        day, k, shape = self._day, self._k, self._shape
-        difference = air_c - day.outdoor_c[k]
-        supply_m3_s, people = day.supply_m3_s[k], day.people[k]
-        driving = STACK_COEFFICIENT * np.abs(difference) + WIND_COEFFICIENT * day.wind_m_s[k] ** 2
-        drawn_m3_s = shape.leakage_m3_s * np.sqrt(driving)
-        if people.any():
-            too_warm = (air_c - WARM_C) / WARM_BAND_K * (difference > 0)
-            stuffy = (self._co2 - STUFFY_PPM) / STUFFY_BAND_PPM
-            opened = np.minimum(np.maximum(np.maximum(too_warm, stuffy), 0.0), 1.0) * (people > 0)
-            drawn_m3_s += opened * shape.opening_m3_s
-
-        fresh_m3_s = drawn_m3_s + supply_m3_s
-        level = OUTDOOR_CO2_PPM + 1e6 * PERSON_CO2_M3_S * people / fresh_m3_s
-        self._co2 = level + (self._co2 - level) * np.exp(-step_s * fresh_m3_s / shape.volume_m3)
-        # The bypass opens when it is warmer inside than anybody wants.
-        recovery = shape.recovery * (air_c < WARM_C - 1)
-        heat: Floats = -AIR_J_M3K * difference * (drawn_m3_s + supply_m3_s * (1 - recovery))
-        return heat
-
-    def _count(self) -> None:
+    def _used_j(self, meter: str) -> float:
+        """What has gone through a meter since the start, J."""
         energy = self._plant.energy
-        totals = [sum(self._electric_j) + energy.pump, energy.gas, energy.delivered]
-        for i, meter in enumerate(self._instruments.meters.values()):
-            meter.count(max(totals[i] - self._counted_j[i], 0.0) / J_PER_KWH)
-            self._counted_j[i] = max(totals[i], self._counted_j[i])
+        if meter == "electricity":
+            return sum(self._electric_j) + energy.pump
+        return energy.gas if meter == "gas" else energy.delivered

@@ -207,7 +207,7 @@ def _plant_points() -> list[DevicePoint]:
     return [
         meter("electricity", "Building_Electrical_Meter", "Main electricity meter", 120.0, 0.1),
         meter("gas", "Building_Gas_Meter", "Main gas meter, gross calorific value", 300.0, 0.1),
-        meter("heat", "Thermal_Energy_Usage_Sensor", "Heat meter behind the boiler", 400.0, 1.0),
+        meter("heat", "Thermal_Energy_Usage_Sensor", "Heat meter behind the boiler", 600.0, 1.0),
         point(
             "outdoor-temperature",
             "Outside_Air_Temperature_Sensor",

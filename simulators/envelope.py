@@ -8,11 +8,11 @@ from typing import Final
 
 import numpy as np
 
+from simulators.air import AIR_J_M3K
 from simulators.design import Face, Link, Zone
 from simulators.solar import Floats, on_facade
 from simulators.weather import Conditions
 
-AIR_J_M3K: Final = 1206.0
 AIR_CAPACITY_FACTOR: Final = 4.0
 """Light furniture and books follow the air at once."""
 INNER_FILM_M2K_W: Final = 0.13
@@ -95,6 +95,7 @@ class Envelope:
         self._conductance = conductance + np.diag(self.boundary_w_k)
         inertia = self.capacity_j_k / step_s
         self._response = np.linalg.inv(np.diag(inertia) + self._conductance).astype(np.float64)
+        self._zone_response: Floats = np.ascontiguousarray(self._response[:, : 2 * len(air)])
         self._memory = self._response * inertia
 
     def drive(self, weather: Conditions, year_angle: Floats) -> Floats:
@@ -117,6 +118,10 @@ class Envelope:
     def respond(self, heat_w: Floats) -> Floats:
         """Temperature rise at the end of a step from heat into the nodes during it, K; last axis n, both ways."""
         return heat_w @ self._response.T
+
+    def respond_to_zones(self, air_w: list[float], mass_w: list[float]) -> Floats:
+        """The same for heat into the air and mass nodes only."""
+        return self._zone_response @ np.array(air_w + mass_w)
 
     def fade(self, temperature_c: Floats) -> Floats:
         """What is left of `temperature_c` after a step without any heat, shape (n,).

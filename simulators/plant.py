@@ -36,7 +36,7 @@ class PlantEnergy:
     boiler
         Heat into the boiler's water.
     delivered
-        Heat carried out of the boiler into the supply pipe less what came back: what a heat meter counts.
+        Heat carried out of the boiler less what came back, while that is more than nothing: what a heat meter counts.
     radiators
         Heat into the zones.
     standing
@@ -172,7 +172,7 @@ class Plant:
             self._boiler_j_k + flow_j_k
         )
         energy.standing += boiler_loss_j
-        energy.delivered += flow_j_k * (self.supply_c - before_return)
+        energy.delivered += max(flow_j_k * (self.supply_c - before_return), 0.0)
 
         water_c = self.supply_c
         for k, part_c in enumerate(self._pipe_c):

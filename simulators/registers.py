@@ -70,6 +70,7 @@ class Meter:
         self._resolution = resolution
         self._digits = round(rollover / resolution)
         self._total = start
+        self._through = 0.0
         self._gain = gain
         self._jitter = jitter
 
@@ -77,7 +78,12 @@ class Meter:
         """Count `amount`, 0 or more."""
         if amount < 0:
             raise DomainError(f"a meter cannot count {amount}")
+        self._through += amount
         self._total += amount * self._gain
+
+    def count_to(self, through: float) -> None:
+        """Count until `through` has gone through it in all."""
+        self.count(through - self._through)
 
     def reset(self) -> None:
         """Begin again at 0, as after an exchange."""
