@@ -95,7 +95,7 @@ class Envelope:
         self._conductance = conductance + np.diag(self.boundary_w_k)
         inertia = self.capacity_j_k / step_s
         self._response = np.linalg.inv(np.diag(inertia) + self._conductance).astype(np.float64)
-        self._zone_response: Floats = np.ascontiguousarray(self._response[:, : 2 * len(air)])
+        self._zone_response = np.ascontiguousarray(self._response[:, : 2 * len(air)])
         self._memory = self._response * inertia
 
     def drive(self, weather: Conditions, year_angle: Floats) -> Floats:
@@ -121,7 +121,8 @@ class Envelope:
 
     def respond_to_zones(self, air_w: list[float], mass_w: list[float]) -> Floats:
         """The same for heat into the air and mass nodes only."""
-        return self._zone_response @ np.array(air_w + mass_w)
+        rise_k: Floats = self._zone_response @ np.array(air_w + mass_w)
+        return rise_k
 
     def fade(self, temperature_c: Floats) -> Floats:
         """What is left of `temperature_c` after a step without any heat, shape (n,).
