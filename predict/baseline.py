@@ -283,8 +283,9 @@ def _absorb(
     slot: npt.NDArray[np.intp], features: Floats, kwh: Floats, shrinkage: float, ridge: float
 ) -> tuple[Floats, Floats]:
     """Ridge regression on slot levels and features, the slots eliminated (Frisch-Waugh), so that it costs n·k²."""
-    mean = kwh.mean()
-    rest = kwh - mean
+    # Centred, so that levels are shrunk to the mean at mean temperatures and the fit as a whole stays unbiased.
+    mean, centre = kwh.mean(), features.mean(axis=0)
+    rest, features = kwh - mean, features - centre
     weight = np.bincount(slot, minlength=SLOTS) + shrinkage
     totals = np.zeros((SLOTS, features.shape[1]))
     for column, values in enumerate(features.T):
@@ -293,7 +294,7 @@ def _absorb(
     gram = features.T @ features - totals.T @ (totals / weight[:, None])
     gram += ridge * len(kwh) * np.eye(len(gram))
     coefficients = np.linalg.solve(gram, features.T @ rest - totals.T @ (rest_totals / weight))
-    levels = mean + (rest_totals - totals @ coefficients) / weight
+    levels = mean - centre @ coefficients + (rest_totals - totals @ coefficients) / weight
     return _complete(levels, np.bincount(slot, minlength=SLOTS) > 0), coefficients
 
 

@@ -41,6 +41,15 @@ def test_a_building_with_change_points_is_found_again() -> None:
     assert abs(result.nmbe) < 2
 
 
+def test_the_fit_is_unbiased_as_a_whole_and_in_the_cold() -> None:
+    temperature = weather(TIMES)
+    kwh = building(TIMES, temperature, noise=3)
+    predicted = TowtBaseline(ROME).fit(TIMES, temperature, kwh).predict(TIMES, temperature).kwh
+    cold = temperature < np.quantile(temperature, 0.1)
+    assert figures(kwh, predicted).nmbe == pytest.approx(0, abs=0.1)
+    assert figures(kwh[cold], predicted[cold]).nmbe == pytest.approx(0, abs=3)
+
+
 def test_holidays_are_predicted_as_holidays() -> None:
     temperature = weather(TIMES)
     model = TowtBaseline(ROME).fit(TIMES, temperature, building(TIMES, temperature))
