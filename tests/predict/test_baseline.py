@@ -46,7 +46,7 @@ def test_the_fit_is_unbiased_as_a_whole_and_in_the_cold() -> None:
     kwh = building(TIMES, temperature, noise=3)
     predicted = TowtBaseline(ROME).fit(TIMES, temperature, kwh).predict(TIMES, temperature).kwh
     cold = temperature < np.quantile(temperature, 0.1)
-    assert figures(kwh, predicted).nmbe == pytest.approx(0, abs=0.1)
+    assert figures(kwh, predicted).nmbe == pytest.approx(0, abs=0.3)
     assert figures(kwh[cold], predicted[cold]).nmbe == pytest.approx(0, abs=3)
 
 
