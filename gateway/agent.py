@@ -106,6 +106,7 @@ class Gateway:
         )
         self._held: list[Row] = []
         self._lost_rows = 0
+        self._measured = 0
         self._disk_full = ""
         self._fresh: dict[str, float] = {}
         self._review_ms = 0
@@ -132,6 +133,11 @@ class Gateway:
     def spooled_batches(self) -> int:
         """Batches that ingest has not confirmed."""
         return len(self._spool)
+
+    @property
+    def measured(self) -> int:
+        """Readings that were put into the spool since this start."""
+        return self._measured
 
     @property
     def busy(self) -> bool:
@@ -247,6 +253,7 @@ class Gateway:
                 del self._held[:excess]
             return
         self._disk_full = ""
+        self._measured += len(self._held)
         self._held.clear()
         if self._spool.epoch == self._epoch:
             self._outgoing.add(numbers)
