@@ -46,7 +46,7 @@ def settle(rows: Rows) -> Rows:
 
 
 def newest(rows: Rows) -> Rows:
-    """The row with the newest time of each series: of equals the last one that came."""
+    """The row with the newest time of each series, sorted by series: of equals the last one that came."""
     if not (np.diff(rows["time_ms"]) >= 0).all():
         rows = rows[np.argsort(rows["time_ms"], kind="stable")]
     lowest = int(rows["series"].min())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from itertools import chain
 from typing import Final, Self
 
 import numpy as np
@@ -27,9 +26,10 @@ from stores.buckets import (
 from stores.columns import MAX_ABS_TIME_MS, clamp_ms, columns_of, point_of
 from stores.port import Buckets, Extent, Series
 from stores.sqlite.database import Database
+from stores.sqlite.latest import latest_rows, put_latest
 from stores.sqlite.maintenance import DAY_MS, compact, join_parts, retire
 from stores.sqlite.months import month_of, month_start, months_of
-from stores.sqlite.segment import Rows, cut, merge_series, newest, rows_of
+from stores.sqlite.segment import cut, merge_series, newest, rows_of
 from stores.sqlite.tables import (
     chunk_months,
     chunk_parts,
@@ -42,13 +42,6 @@ from stores.sqlite.tables import (
 )
 
 _JOIN_EVERY_WRITES: Final = 64
-_PUT_LATEST: Final = (
-    "INSERT INTO latest (series, time_ms, value, quality) VALUES {rows}"
-    " ON CONFLICT (series) DO UPDATE SET time_ms = excluded.time_ms, value = excluded.value,"
-    " quality = excluded.quality WHERE excluded.time_ms >= latest.time_ms"
-)
-# Many rows a statement, because a statement costs more than a row.
-_PUT_LATEST_OF: Final = {n: _PUT_LATEST.format(rows=", ".join(["(?, ?, ?, ?)"] * n)) for n in (512, 64, 8, 1)}
 
 
 class SqliteReadingStore:
@@ -79,25 +72,21 @@ class SqliteReadingStore:
         segment = rows_of(self._series_of(rows), *columns)
         with self._database.transaction(f"write {len(rows)} rows"):
             insert_segment(self._database, segment)
-            self._put_latest(newest(segment))
+            put_latest(self._database, newest(segment))
             self._writes += 1
             if self._writes % _JOIN_EVERY_WRITES == 0:
                 join_small_segments(self._database)
 
     def latest(self, points: Iterable[str] | None = None) -> dict[str, Reading]:
         """Newest reading of each point; see the port."""
-        wanted = None if points is None else set(points)
-        statement = "SELECT point, time_ms, value, quality FROM latest JOIN series ON series.id = latest.series"
-        with self._database.naming("read latest values"):
-            if wanted is None:
-                found = self._database.execute(statement).fetchall()
+        with self._reading("read latest values"):
+            if points is None:
+                names = dict(self._database.execute("SELECT id, point FROM series").fetchall())
+                rows = latest_rows(self._database)
             else:
-                found = [
-                    row
-                    for point in wanted
-                    for row in self._database.execute(f"{statement} WHERE point = ?", (point,)).fetchall()
-                ]
-        return {row[0]: Reading(*row) for row in found}
+                names = {series: point for point in points if (series := self._find(point)) is not None}
+                rows = latest_rows(self._database, names)
+        return {names[series]: Reading(names[series], *rest) for series, *rest in rows.tolist()}
 
     def read(self, point: str, start_ms: int, end_ms: int, limit: int | None = None) -> Series:
         """Readings of a range; see the port.
@@ -153,11 +142,7 @@ class SqliteReadingStore:
 
     def points(self) -> list[str]:
         """Ids of all points that have readings, sorted."""
-        with self._reading("list points"):
-            found = self._database.execute(
-                "SELECT point FROM series WHERE id IN (SELECT series FROM latest) ORDER BY point"
-            ).fetchall()
-        return [point for (point,) in found]
+        return sorted(self.latest())
 
     def maintain(self, now_ms: int) -> None:
         """Compact readings of whole UTC days before `compact_after_days`, join chunks, roll up and drop by retention.
@@ -230,14 +215,6 @@ class SqliteReadingStore:
             for point in fresh:
                 self._find(point)
         return np.fromiter(map(numbers.__getitem__, map(point_of, rows)), np.int32, len(rows))
-
-    def _put_latest(self, rows: Rows) -> None:
-        flat = list(chain.from_iterable(rows.tolist()))
-        start = 0
-        for size, statement in _PUT_LATEST_OF.items():
-            while len(flat) - start >= 4 * size:
-                self._database.execute(statement, flat[start : start + 4 * size])
-                start += 4 * size
 
 
 def _with_means(readings: Series, rolled: list[Summaries]) -> Series:
