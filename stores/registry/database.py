@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
@@ -103,12 +103,12 @@ def _cause(error: Exception) -> object:
     return getattr(error, "orig", None) or error
 
 
-def upsert(connection: Connection, table: Table, values: dict[str, Any]) -> None:
-    """Insert a row, or replace the columns given of the row with the same ``id``; both databases say it alike."""
+def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows of equal columns, or replace those with the same ``id``; both databases say it alike."""
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = insert(table).values(values)
-    replaced = {name: statement.excluded[name] for name in values if name != "id"}
-    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=replaced))
+    statement = insert(table)
+    replaced = {name: statement.excluded[name] for name in rows[0] if name != "id"}
+    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=replaced), rows)
 
 
 def _engine(url: str) -> Engine:

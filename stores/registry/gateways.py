@@ -52,7 +52,8 @@ class Gateways(Database):
             if is_will:
                 seen_ms = before.seen_ms if before else None
                 state = _gone(msgspec.json.decode(before.state, type=GatewayState) if before else state, now_ms)
-            upsert(connection, gateway, {"id": key, "state": msgspec.json.encode(state).decode(), "seen_ms": seen_ms})
+            row = {"id": key, "state": msgspec.json.encode(state).decode(), "seen_ms": seen_ms}
+            upsert(connection, gateway, [row])
 
     def gateways(self) -> list[GatewayRecord]:
         """All gateways, by site and name."""

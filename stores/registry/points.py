@@ -21,8 +21,16 @@ class _Known(NamedTuple):
     definition: str
 
 
+class _Snapshot(NamedTuple):
+    revision: int
+    points: list[Point]
+    owners: dict[str, str]
+
+
 class Points(Database):
     """Points, each owned by the first gateway that declared it."""
+
+    _kept: _Snapshot | None = None
 
     def declare_points(self, gateway_key: str, points: Sequence[Point], now_ms: int) -> list[str]:
         """Register what a gateway measures and drives; what it declared before and is missing now stays its own.
@@ -52,9 +60,18 @@ class Points(Database):
             connection.execute(update(points_revision).values(value=points_revision.c.value + 1))
             known = _known(connection, wanted)
             changes = _changes(gateway_key, wanted, known)
-            for point_id, definition in changes.items():
-                values = {"id": point_id, "building": wanted[point_id].building, "owner": gateway_key}
-                upsert(connection, point, values | {"definition": definition, "declared_ms": now_ms})
+            rows = [
+                {
+                    "id": point_id,
+                    "building": wanted[point_id].building,
+                    "owner": gateway_key,
+                    "definition": definition,
+                    "declared_ms": now_ms,
+                }
+                for point_id, definition in changes.items()
+            ]
+            if rows:
+                upsert(connection, point, rows)
         refused = _refused(gateway_key, wanted, known)
         log.info("points_declared gateway=%s changed=%d refused=%d", gateway_key, len(changes), len(refused))
         return refused
@@ -67,12 +84,8 @@ class Points(Database):
 
     def points(self, building: str | None = None) -> list[Point]:
         """Points of a building (``site/building``), or all of them, by id."""
-        query = select(point.c.definition).order_by(point.c.id)
-        if building is not None:
-            query = query.where(point.c.building == building)
-        with self._read() as connection:
-            texts = connection.scalars(query).all()
-        return [msgspec.json.decode(text, type=Point) for text in texts]
+        points = self._current().points
+        return [p for p in points if building is None or p.building == building]
 
     def point(self, point_id: str) -> Point | None:
         """Point of that id, or None."""
@@ -87,14 +100,33 @@ class Points(Database):
 
     def owners(self) -> dict[str, str]:
         """``site/gateway`` of every owned point."""
-        with self._read() as connection:
-            rows = connection.execute(select(point.c.id, point.c.owner).where(point.c.owner.is_not(None)))
-            return {row.id: row.owner for row in rows}
+        return dict(self._current().owners)
 
     def revision(self) -> int:
         """A number that grows whenever points or owners change; one small query."""
         with self._read() as connection:
-            return int(connection.execute(select(points_revision.c.value)).scalar_one())
+            return _revision(connection)
+
+    def _current(self) -> _Snapshot:
+        """All points as they are now; read again only when the revision has moved."""
+        kept = self._kept
+        with self._read() as connection:
+            # The revision first: what changes meanwhile is then read once more, and never missed.
+            revision = _revision(connection)
+            if kept is not None and kept.revision == revision:
+                return kept
+            rows = connection.execute(select(point.c.id, point.c.owner, point.c.definition).order_by(point.c.id)).all()
+        decoder = msgspec.json.Decoder(Point)
+        self._kept = _Snapshot(
+            revision,
+            [decoder.decode(row.definition) for row in rows],
+            {row.id: row.owner for row in rows if row.owner is not None},
+        )
+        return self._kept
+
+
+def _revision(connection: Connection) -> int:
+    return int(connection.execute(select(points_revision.c.value)).scalar_one())
 
 
 def _known(connection: Connection, wanted: dict[str, Point]) -> dict[str, _Known]:

@@ -41,4 +41,4 @@ class Sites(Database):
 
     def _put(self, table: Table, key: str, value: Site | Building) -> None:
         with self._write() as connection:
-            upsert(connection, table, {"id": key, "definition": msgspec.json.encode(value).decode()})
+            upsert(connection, table, [{"id": key, "definition": msgspec.json.encode(value).decode()}])

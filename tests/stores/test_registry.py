@@ -122,6 +122,14 @@ class TestPoints:
             seen.append(registry.revision())
         assert [b > a for a, b in itertools.pairwise(seen)] == [True, False, False, True]
 
+    def test_change_by_another_process_is_seen(self, registry: Registry, url: str) -> None:
+        registry.declare_points("s/g1", [TEMPERATURE], 1_000)
+        assert registry.points() == [TEMPERATURE]
+        with Registry.open(url) as other:
+            other.declare_points("s/g2", [SETPOINT], 2_000)
+        assert registry.points() == [SETPOINT, TEMPERATURE]
+        assert registry.owners()[SETPOINT.id] == "s/g2"
+
     def test_released_points_may_be_declared_by_another(self, registry: Registry) -> None:
         registry.declare_points("s/g1", [TEMPERATURE], 1_000)
         assert registry.release_points("s/g1") == 1
