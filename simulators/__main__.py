@@ -1,4 +1,4 @@
-"""``python -m simulators``: serve the Turin library over Modbus TCP, at real or accelerated time."""
+"""``python -m simulators``: serve a building (the Turin library) over Modbus TCP, at real or accelerated time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import sys
 import threading
 from datetime import datetime
 
+from core.calendar import Calendar
 from core.clock import to_ms
 from core.errors import PromessaError
 from simulators import calvino
 from simulators.modbus import ModbusBuilding, serve
+from simulators.port import load
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,15 +25,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--speed", type=float, default=60.0, help="simulated over real time")
     parser.add_argument("--start", default="2025-01-13", help="local date at which it begins")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--timezone", default=calvino.TIMEZONE, help="of --start")
+    parser.add_argument("--building", default="simulators.calvino:build", help="module:name that makes it")
+    parser.add_argument("--map", default="simulators.calvino:register_map", help="module:name of its register map")
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
-    start = datetime.fromisoformat(chosen.start).replace(tzinfo=calvino.calendar().zone)
     try:
-        building = calvino.build(to_ms(start), seed=chosen.seed)
-        device = ModbusBuilding(building, calvino.register_map(), host=chosen.host, port=chosen.port)
+        start = datetime.fromisoformat(chosen.start).replace(tzinfo=Calendar(chosen.timezone).zone)
+        building = load(chosen.building)(to_ms(start), seed=chosen.seed)
+        device = ModbusBuilding(building, load(chosen.map)(), host=chosen.host, port=chosen.port)
         serve(device, stop, speed=chosen.speed)
     except PromessaError as error:
         sys.stderr.write(f"{error.message}\n")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from core.errors import ConfigError
 
 
 class SimulatedBuilding(Protocol):
     """What any simulated building offers; EnergyPlus or an FMU behind it would look the same.
 
-    A configuration names one as ``module:Class``.
+    Another building is named as ``module:Class`` and found by `load`.
     """
 
     @property
@@ -38,3 +41,21 @@ class SimulatedBuilding(Protocol):
     def write(self, name: str, value: float) -> None:
         """Set a set-point or switch, effective from the next step; NotFoundError or DomainError when it cannot be."""
         ...
+
+
+def load(reference: str) -> Callable[..., Any]:
+    """What `reference` (``module:name``) names: a class or function that makes a building, or a register map.
+
+    Raises
+    ------
+    ConfigError
+        There is no such module or name in it.
+    """
+    module, separator, name = reference.partition(":")
+    if not separator:
+        raise ConfigError(f"{reference!r} is not module:name")
+    try:
+        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"{reference!r} cannot be loaded: {error}") from error
+    return found

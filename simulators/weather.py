@@ -40,6 +40,7 @@ CLEAREST: Final = 1.03
 DARKEST: Final = 0.12
 MEAN_WIND_M_S: Final = 1.6
 _MEMORY_DAYS: Final = 30
+_ORDINAL_1970: Final = 719_163  # seeds are not negative, days before 1970 are
 _LOGISTIC: Final = 1.702  # the normal distribution function is about 1 / (1 + exp(-1.702 x))
 
 
@@ -148,9 +149,8 @@ class TurinWeather:
         """Wind and cloud noise, normal, smooth over some 30 minutes; each (n,)."""
         slot = time_ms // (DAY_MS // 48)
         first_day, last_day = int(slot.min()) // 48, (int(slot.max()) + 1) // 48
-        draws = np.concatenate(
-            [np.random.default_rng([self._seed, 7, day]).normal(size=(48, 2)) for day in range(first_day, last_day + 1)]
-        )
+        ordinals = range(first_day + _ORDINAL_1970, last_day + _ORDINAL_1970 + 1)
+        draws = np.concatenate([np.random.default_rng([self._seed, 7, d]).normal(size=(48, 2)) for d in ordinals])
         position = time_ms / (DAY_MS // 48) - first_day * 48
         index = np.arange(len(draws))
         return np.interp(position, index, draws[:, 0]), np.interp(position, index, draws[:, 1])

@@ -80,6 +80,14 @@ def test_nights_are_dark_and_wind_never_blows_backwards() -> None:
     assert weather.ghi_w_m2.max() < 1200
 
 
+@pytest.mark.parametrize("day", ["1969-12-31", "1995-02-28", "2096-02-29"])
+def test_any_period_can_be_asked_for(day: str) -> None:
+    weather = TurinWeather(seed=1).at(at(day) + np.arange(0, DAY_MS, HOUR_MS))
+
+    assert np.isfinite(weather.temperature_c).all()
+    assert weather.ghi_w_m2.max() > 20
+
+
 def test_no_times_are_refused() -> None:
     with pytest.raises(DomainError, match="at least one time"):
         TurinWeather().at(np.array([], dtype=np.int64))
