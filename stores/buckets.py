@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Final
+from functools import reduce
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from stores.port import Buckets, Series
 
 Edges = npt.NDArray[np.int64]
 
+_SMALL_STEP: Final = 64
 _SAME_LENGTH: Final = frozenset({Step.MINUTE_5, Step.MINUTE_15, Step.HOUR})
 
 
@@ -85,21 +87,23 @@ def aggregate_summaries(groups: Summaries, edges: Edges) -> Buckets:
     filled = high > low
     # Filled steps follow each other without a gap, so that each ends where the next begins.
     starts, ends = low[filled], high[filled]
-    stop = int(ends[-1]) if len(ends) else 0
+    sizes = ends - starts
+    regular = len(sizes) > 0 and sizes[0] <= _SMALL_STEP and bool((sizes == sizes[0]).all())
 
-    def reduced(ufunc: np.ufunc, column: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return _spread(filled, ufunc.reduceat(column[:stop], starts) if stop else column[:0])
+    def reduced(ufunc: np.ufunc, column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        if regular:  # as meters are: reading by reading of all steps at once takes a tenth of the time
+            return np.asarray(reduce(ufunc, column[starts[0] : ends[-1]].reshape(-1, int(sizes[0])).T))
+        return np.asarray(ufunc.reduceat(column[: ends[-1]], starts)) if len(starts) else column[:0]
 
     count = np.zeros(len(low), np.int64)
-    if stop:
-        count[filled] = np.add.reduceat(groups.count[:stop], starts)
-    total = reduced(np.add, groups.total)
+    count[filled] = reduced(np.add, groups.count)
+    total = _spread(filled, reduced(np.add, groups.total))
     return Buckets(
         edges_ms=edges,
         count=count,
         mean=total / np.maximum(count, 1),
-        minimum=reduced(np.minimum, groups.minimum),
-        maximum=reduced(np.maximum, groups.maximum),
+        minimum=_spread(filled, reduced(np.minimum, groups.minimum)),
+        maximum=_spread(filled, reduced(np.maximum, groups.maximum)),
         total=total,
         first=_spread(filled, groups.first[starts]),
         last=_spread(filled, groups.last[ends - 1]),
