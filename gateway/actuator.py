@@ -190,6 +190,8 @@ class Actuator:
         for point in self._arrays.points():
             _, gone = self._arrays.array(point).expire(now_ms)
             stale = self._stale_reason(point, now_ms)
+            if not gone and not stale:
+                continue
             with self._arrays.transaction():
                 for slot, entry in gone.items():
                     self._let_go(point, slot, entry, Outcome.EXPIRED, now_ms=now_ms, reason="it expired first")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future, wait
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -34,7 +34,10 @@ SESSION_EXPIRY_S: Final = 7 * 86_400
 
 _REVIEW_EVERY_MS: Final = 1000
 _STATE_EVERY_S: Final = 60.0
+_BACKLOG_STEP: Final = 10
 _HELD_ROWS: Final = 20_000
+_MAX_BATCH_ROWS: Final = 3000
+"""Of the longest ids, so that a batch stays below `core.codec.MAX_PAYLOAD_BYTES`."""
 _GOODBYE_S: Final = 2.0
 
 VERSION: Final = version("promessa")
@@ -175,6 +178,7 @@ class Gateway:
         """Say goodbye, and let go of devices and files; what is spooled waits for the next start."""
         for device in self._devices:
             device.close()
+        self._collect()
         if self._broker.connected:
             said: list[bool] = []
             state = GatewayState(Status.OFFLINE, self._clock.now_ms())
@@ -201,16 +205,17 @@ class Gateway:
         deadline_s = monotonic_s() + self._settle_s
         came = False
         while True:
+            waiting: list[Future[Any]] = [job for device in self._devices if device.alive for job in device.under_way]
+            left_s = max(0.0, deadline_s - monotonic_s())
+            # For all of them, not the first: what is taken in must not depend on which thread is quicker.
+            late = bool(waiting) and bool(wait(waiting, left_s).not_done)
             for device in self._devices:
                 for finished in device.collect(self._clock.now_ms()):
                     self._take(finished)
                     came = True
             self._keep()
-            waiting: list[Future[Any]] = [job for device in self._devices if device.alive for job in device.under_way]
-            left_s = deadline_s - monotonic_s()
-            if not waiting or left_s <= 0:
+            if late or not any(device.alive and device.under_way for device in self._devices):
                 return came
-            wait(waiting, left_s, FIRST_COMPLETED)
 
     def _take(self, finished: Finished) -> None:
         now_ms = self._clock.now_ms()
@@ -242,7 +247,8 @@ class Gateway:
         if not self._held:
             return
         try:
-            numbers = self._spool.append(self._held, self._settings.batch_rows, self._clock.now_ms())
+            batch_rows = min(self._settings.batch_rows, _MAX_BATCH_ROWS)
+            numbers = self._spool.append(self._held, batch_rows, self._clock.now_ms())
         except DiskFullError as error:
             if not self._disk_full:
                 log.error("spool_full error=%r", error.message)  # noqa: TRY400 - the message says it all
@@ -334,10 +340,10 @@ class Gateway:
             len(self._spool), self._spool.dropped, self._alarms(),
         )  # fmt: skip
         last = self._state
-        if last is not None:
-            same = (last.alarms, last.dropped_batches) == (state.alarms, state.dropped_batches)
-            counts_wait = last.spooled_batches == state.spooled_batches or now_s - self._state_s < _STATE_EVERY_S
-            if same and counts_wait:
+        if last is not None and (last.alarms, last.dropped_batches) == (state.alarms, state.dropped_batches):
+            # It carries every point: the backlog alone is worth it when it has grown or shrunk much, and not often.
+            apart = abs(state.spooled_batches - last.spooled_batches)
+            if apart <= max(_BACKLOG_STEP, last.spooled_batches // 2) or now_s - self._state_s < _STATE_EVERY_S:
                 return
         if self._broker.publish(self._topics[Channel.STATE], encode(state), retain=True):
             self._state, self._state_s = state, now_s

@@ -61,6 +61,7 @@ class FieldDevice:
         self._poll_every_ms = max(1, round(poll_every_s * 1000))
         self._next_ms = 0
         self._failures = 0
+        self._closed = False
         self._read: Future[Harvest] | None = None
         self._orders: dict[str, Future[Driven]] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"device-{name}")
@@ -82,7 +83,9 @@ class FieldDevice:
 
     def read_if_due(self, now_ms: int) -> None:
         """Begin a read when it is time for one and none is under way."""
-        if now_ms >= self._next_ms and self._read is None:
+        # Further ahead than it can ever be: the clock was set back.
+        set_back = self._next_ms - now_ms > max(self._poll_every_ms, _BACKOFF_MAX_S * 1000)
+        if (now_ms >= self._next_ms or set_back) and self._read is None:
             self._next_ms = (now_ms // self._poll_every_ms + 1) * self._poll_every_ms
             self._read = self._thread.submit(_read, self.driver, self.points)
 
@@ -101,7 +104,7 @@ class FieldDevice:
             harvest = self._result(read, now_ms)
             if harvest is not None:
                 self.errors = dict(harvest.errors)
-                if harvest.more:
+                if harvest.more and not self._closed:
                     self._read = self._thread.submit(_read, self.driver, self.points)
                 yield harvest
         for point in [p for p, order in self._orders.items() if order.done()]:
@@ -109,8 +112,9 @@ class FieldDevice:
             yield driven if driven is not None else Unanswered(point)
 
     def close(self) -> None:
-        """End the thread after what it is doing, and let go of the device."""
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        """Let the thread finish what it was given, for `collect` to take, and let go of the device."""
+        self._closed = True
+        self._thread.shutdown(wait=True)
         self.driver.close()
 
     def _result(self, job: Future[T], now_ms: int) -> T | None:

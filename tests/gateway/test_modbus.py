@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymodbus import FramerType
 
@@ -90,6 +90,7 @@ def test_register_decodes(source: dict[str, Any], cells: list[int], value: float
     scale=st.sampled_from([1.0, 0.1, 0.01, 10.0, -0.5]),
     value=st.floats(-300, 300),
 )
+@settings(deadline=None)
 def test_what_is_written_reads_back_within_tolerance(
     kind: Any, word: Any, byte: Any, scale: float, value: float
 ) -> None:
@@ -102,6 +103,7 @@ def test_what_is_written_reads_back_within_tolerance(
 
 
 @given(st.dictionaries(st.integers(0, 2000), st.sampled_from(["uint16", "int32", "float64"]), min_size=1, max_size=80))
+@settings(deadline=None)
 def test_blocks_hold_every_point_once_within_their_bounds(layout: dict[int, Any]) -> None:
     registers = {f"p{a}": Register(address=a, type=k) for a, k in layout.items()}
     blocks = plan_blocks(registers, max_words=20, max_gap=3)

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.codec import decode_readings
@@ -90,6 +90,7 @@ def test_age_bound_drops_what_is_too_old(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.one_of(st.integers(1, 9), st.sampled_from(["store", "reopen"])), max_size=25))
+@settings(deadline=None, max_examples=40)
 def test_every_row_waits_is_stored_or_is_counted_as_dropped(
     tmp_path_factory: pytest.TempPathFactory, steps: list[int | str]
 ) -> None:
