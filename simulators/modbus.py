@@ -13,6 +13,7 @@ from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
+from core.calendar import HOUR_MS
 from core.clock import from_ms, monotonic_s
 from core.errors import DeviceError, DomainError, NotFoundError
 from simulators.port import SimulatedBuilding
@@ -78,9 +79,12 @@ class ModbusBuilding:
         return self._building.time_ms
 
     def step(self, until_ms: int) -> None:
-        """Simulate the building up to `until_ms`."""
-        with self._lock:
-            self._building.step(until_ms)
+        """Simulate the building up to `until_ms`; requests are answered between its hours."""
+        while (now_ms := self._building.time_ms) < until_ms:
+            with self._lock:
+                self._building.step(min(now_ms + HOUR_MS, until_ms))
+            if self._building.time_ms == now_ms:  # less than one of its steps is left
+                return
 
     def start(self) -> None:
         """Listen; DeviceError when the port cannot be had. Starting a started one changes nothing."""
@@ -218,5 +222,8 @@ def serve(device: ModbusBuilding, stop: threading.Event, *, speed: float = 1.0) 
     begun_ms, begun_s = device.time_ms, monotonic_s()
     with device:
         log.info("building_served port=%d from=%s speed=%g", device.port, from_ms(begun_ms).isoformat(), speed)
-        while not stop.wait(SERVE_STEP_S):
-            device.step(begun_ms + int((monotonic_s() - begun_s) * speed * 1000))
+        pause_s = SERVE_STEP_S
+        while not stop.wait(pause_s):
+            wanted_ms = begun_ms + int((monotonic_s() - begun_s) * speed * 1000)
+            device.step(min(wanted_ms, device.time_ms + HOUR_MS))
+            pause_s = SERVE_STEP_S if device.time_ms + HOUR_MS > wanted_ms else 0.0

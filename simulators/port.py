@@ -31,7 +31,7 @@ class SimulatedBuilding(Protocol):
         ...
 
     def step(self, until_ms: int) -> None:
-        """Simulate up to `until_ms`; an earlier time changes nothing."""
+        """Simulate up to `until_ms` in whole steps of its own; an earlier time changes nothing."""
         ...
 
     def read(self, name: str) -> float:

@@ -172,6 +172,26 @@ def test_serving_runs_the_building_ahead_of_the_clock() -> None:
     assert not thread.is_alive()
 
 
+def test_serving_ends_at_once_even_where_it_cannot_keep_up() -> None:
+    device = ModbusBuilding(calvino.build(START_MS, step_s=300), calvino.register_map())
+    stop = threading.Event()
+    thread = threading.Thread(target=serve, args=(device, stop), kwargs={"speed": 1e9})
+
+    thread.start()
+    threading.Event().wait(0.6)
+    stop.set()
+    thread.join(timeout=3)
+
+    assert not thread.is_alive()
+    assert device.time_ms > START_MS
+
+
+def test_less_than_a_step_is_left_for_the_next_time(device: ModbusBuilding) -> None:
+    device.step(START_MS + HOUR_MS + 1000)
+
+    assert device.time_ms == START_MS + HOUR_MS
+
+
 def test_serving_needs_a_speed() -> None:
     device = ModbusBuilding(calvino.build(START_MS, step_s=300), calvino.register_map())
 
