@@ -56,6 +56,7 @@ def measure(meter: pd.DataFrame, weather: pd.Series, calendar: Calendar, train_y
         "cv_rmse": scored.cv_rmse,
         "nmbe": scored.nmbe,
         "mean_week_cv_rmse": naive.cv_rmse,
+        "cross_validated_cv_rmse": figures(kwh[train], model.cross_validated_kwh_).cv_rmse,
         "in_sample_cv_rmse": figures(kwh[train], predicted[train]).cv_rmse,
         "months_inside_90": float(inside.mean()),
         "cpu_s": cpu_s,

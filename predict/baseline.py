@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from core.calendar import Calendar
+from core.calendar import HOUR_MS, Calendar
 from core.errors import DomainError
 from predict.residuals import Residuals, describe
 from predict.series import Floats, Times
@@ -23,6 +23,9 @@ _HEATING_BELOW_C, _COOLING_ABOVE_C = 10.0, 18.3
 _EDGE_QUANTILE: Final = 0.03
 _MIN_RANGE_K: Final = 2.0
 _MAX_EXTRAPOLATION_K: Final = 5.0
+_FOLDS: Final = 6
+_BLOCK_DAYS: Final = 30
+"""Cross-validation leaves out months, since neighbouring days know each other; shorter blocks of a shorter period."""
 
 
 class _Learnt(msgspec.Struct, frozen=True):
@@ -88,8 +91,10 @@ class TowtBaseline:
         Coefficients of the temperature functions.
     temperature_range_c_ : tuple of float
         Lowest and highest temperature fitted on.
+    cross_validated_kwh_ : ndarray of shape (n,)
+        Each hour of the baseline period as expected by a fit on the other months.
     residuals_ : Residuals
-        Size and memory of the errors in the baseline period.
+        Size and memory of the cross-validated errors.
 
     References
     ----------
@@ -119,7 +124,7 @@ class TowtBaseline:
     @property
     def warm_up_ms(self) -> int:
         """Temperature needed before the first hour of a prediction for its smoothed values, milliseconds."""
-        return int(3 * max(self.smoothing_h)) * 3_600_000
+        return int(3 * max(self.smoothing_h)) * HOUR_MS
 
     def fit(self, time_ms: Times, temperature_c: Floats, kwh: Floats) -> Self:
         """Learn from consecutive hours.
@@ -144,14 +149,11 @@ class TowtBaseline:
         smoothed = [_smooth(temperature_c, tau) for tau in self.smoothing_h]
         self.knots_c_ = [_place_knots(values[known], self.knots) for values in smoothed]
         features = self._features(smoothed, slot)
-        self.slot_kwh_, self.temperature_kwh_ = _absorb(
-            slot[known], features[known], kwh[known], self.slot_shrinkage, self.ridge
-        )
+        self.slot_kwh_, self.temperature_kwh_ = self._solve(slot[known], features[known], kwh[known])
         self.temperature_range_c_ = (float(temperature_c[known].min()), float(temperature_c[known].max()))
         self.nonnegative_ = bool(kwh[known].min() >= 0)
-        # Parameters: slots seen and temperature coefficients.
-        parameters = len(np.unique(slot[known])) + features.shape[1]
-        self.residuals_ = describe(kwh - self._expect(slot, features), parameters)
+        self.cross_validated_kwh_ = self._cross_validate(time_ms, slot, features, kwh)
+        self.residuals_ = describe(kwh - self.cross_validated_kwh_)
         return self
 
     def predict(self, time_ms: Times, temperature_c: Floats) -> Prediction:
@@ -226,9 +228,29 @@ class TowtBaseline:
             columns += [hats * occupied, hats * ~occupied]
         return np.concatenate(columns, axis=1)
 
-    def _expect(self, slot: npt.NDArray[np.intp], features: Floats) -> Floats:
-        kwh = self.slot_kwh_[slot] + features @ self.temperature_kwh_
+    def _solve(self, slot: npt.NDArray[np.intp], features: Floats, kwh: Floats) -> tuple[Floats, Floats]:
+        return _absorb(slot, features, kwh, self.slot_shrinkage, self.ridge)
+
+    def _expect(
+        self, slot: npt.NDArray[np.intp], features: Floats, learnt: tuple[Floats, Floats] | None = None
+    ) -> Floats:
+        slot_kwh, temperature_kwh = learnt or (self.slot_kwh_, self.temperature_kwh_)
+        kwh = slot_kwh[slot] + features @ temperature_kwh
         return np.maximum(kwh, 0.0) if self.nonnegative_ else kwh
+
+    def _cross_validate(self, time_ms: Times, slot: npt.NDArray[np.intp], features: Floats, kwh: Floats) -> Floats:
+        """Every hour as expected by a fit on the other blocks of days; NaN where that is not possible."""
+        known = np.isfinite(kwh) & np.isfinite(features).all(axis=1)
+        block_h = min(_BLOCK_DAYS * 24, max(24, len(time_ms) // (2 * _FOLDS)))
+        block = (time_ms - time_ms[0]) // (block_h * HOUR_MS)
+        expected = np.full_like(kwh, np.nan)
+        for fold in range(_FOLDS):
+            held_out = block % _FOLDS == fold
+            others = known & ~held_out
+            if others.any():
+                learnt = self._solve(slot[others], features[others], kwh[others])
+                expected[held_out] = self._expect(slot[held_out], features[held_out], learnt)
+        return expected
 
 
 def _find_occupied(slot: npt.NDArray[np.intp], temperature_c: Floats, kwh: Floats) -> npt.NDArray[np.bool_]:

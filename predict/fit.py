@@ -27,7 +27,9 @@ class BaselineFigures(msgspec.Struct, frozen=True):
     Attributes
     ----------
     fit
-        Agreement in the baseline period itself.
+        Agreement in the baseline period itself, which Guideline 14 judges.
+    cross_validated
+        Agreement on months left out of the fit: what to expect of the next year, before drift.
     data
         What the period holds.
     disqualified
@@ -41,6 +43,7 @@ class BaselineFigures(msgspec.Struct, frozen=True):
     """
 
     fit: Figures
+    cross_validated: Figures
     data: Sufficiency
     disqualified: list[str]
     temperature: str
@@ -110,6 +113,7 @@ def fit_meter(
     held = sufficiency(energy.time_ms, energy.kwh, temperature, calendar)
     kept = BaselineFigures(
         fit=agreement,
+        cross_validated=figures(energy.kwh, model.cross_validated_kwh_),
         data=held,
         disqualified=disqualifications(agreement, held),
         temperature=sensor.id,

@@ -1,4 +1,4 @@
-"""Errors of a baseline in its own period, and how uncertain a sum of predicted hours is because of them."""
+"""Errors of a baseline on months it was not fitted on, and how uncertain they make a sum of predicted hours."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ T_90: Final = 1.645
 REDDY_CLARIDGE: Final = 1.26
 """Inflation of Reddy and Claridge (2000) that ASHRAE Guideline 14 annex B uses."""
 _MAX_RHO: Final = 0.99
+MIN_HOURS_OF_DAY: Final = 22
 
 
 class Residuals(msgspec.Struct, frozen=True):
@@ -22,35 +23,35 @@ class Residuals(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    hours, parameters
-        Hours fitted on, and parameters spent.
+    hours
+        How many there are.
     sigma_kwh, rho
-        Standard error of an hour, and its correlation with the hour before.
+        Root mean square of an hour, and its correlation with the hour before.
     day_sigma_kwh, day_rho
         The same of the sum of 24 hours; errors remember longer than their first lag tells.
     """
 
     hours: int
-    parameters: int
     sigma_kwh: float
     rho: float
     day_sigma_kwh: float
     day_rho: float
 
 
-def describe(residual_kwh: Floats, parameters: int) -> Residuals:
-    """Size and memory of residuals (actual - predicted of consecutive hours, NaN where unknown)."""
+def describe(residual_kwh: Floats) -> Residuals:
+    """Size and memory of residuals (actual - predicted of consecutive hours, NaN where unknown).
+
+    Without any, the size is NaN: then no gap is ever significant.
+    """
     known = np.isfinite(residual_kwh)
     hours = int(known.sum())
-    sigma = float(np.sqrt(np.sum(residual_kwh[known] ** 2) / max(hours - parameters, 1)))
+    sigma = float(np.sqrt(np.mean(residual_kwh[known] ** 2))) if hours else np.nan
     days = residual_kwh[: len(residual_kwh) // 24 * 24].reshape(-1, 24)
-    whole = np.isfinite(days).sum(axis=1) >= 22
+    whole = np.isfinite(days).sum(axis=1) >= MIN_HOURS_OF_DAY
     sums = np.full(len(days), np.nan)
     sums[whole] = np.nanmean(days[whole], axis=1) * 24
-    spread = float(np.sqrt(np.nanmean(sums**2))) if whole.any() else 24 * sigma
-    # The same degrees of freedom that widen sigma widen the days.
-    widened = spread * float(np.sqrt(hours / max(hours - parameters, 1)))
-    return Residuals(hours, parameters, sigma, _lag_one(residual_kwh), widened, _lag_one(sums))
+    day_sigma = float(np.sqrt(np.nanmean(sums**2))) if whole.any() else 24 * sigma
+    return Residuals(hours, sigma, _lag_one(residual_kwh), day_sigma, _lag_one(sums))
 
 
 def sum_uncertainty_kwh(residuals: Residuals, hours: npt.ArrayLike) -> Floats:

@@ -121,6 +121,24 @@ def test_little_data_gives_a_model_and_no_error(hours: int) -> None:
     assert model.predict(TIMES[:168], np.full(168, 7.0)).kwh == pytest.approx(np.full(168, 5.0), abs=0.5)
 
 
+@pytest.mark.parametrize(("hours", "is_known"), [(1, False), (24 * 14, True)], ids=["an hour", "two weeks"])
+def test_errors_are_judged_on_days_left_out(hours: int, *, is_known: bool) -> None:
+    temperature = weather(TIMES[:hours])
+    model = TowtBaseline(ROME).fit(TIMES[:hours], temperature, building(TIMES[:hours], temperature, noise=3))
+    assert np.isfinite(model.residuals_.sigma_kwh) == is_known
+
+
+def test_cross_validated_errors_are_larger_than_those_of_the_fit() -> None:
+    temperature = weather(TIMES)
+    kwh = building(TIMES, temperature, noise=3)
+    model = TowtBaseline(ROME).fit(TIMES, temperature, kwh)
+    inside = figures(kwh, model.predict(TIMES, temperature).kwh).cv_rmse
+    outside = figures(kwh, model.cross_validated_kwh_).cv_rmse
+    assert inside is not None
+    assert outside is not None
+    assert inside < outside < 2 * inside
+
+
 def test_no_data_is_refused() -> None:
     with pytest.raises(DomainError, match="energy and outdoor temperature"):
         TowtBaseline(ROME).fit(TIMES[:2], np.array([1.0, np.nan]), np.array([np.nan, 1.0]))

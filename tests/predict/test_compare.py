@@ -12,7 +12,7 @@ from predict.gap import Gap, GapTotal, compare
 from predict.residuals import Residuals
 
 ROME = Calendar("Europe/Rome")
-RESIDUALS = Residuals(8760, 200, 1.0, 0.5, 24.0, 0.3)
+RESIDUALS = Residuals(8760, 1.0, 0.5, 24.0, 0.3)
 
 
 def run(start: date, end: date, step: Step, *, actual: float = 12.0, missing: slice = slice(0)) -> tuple[Gap, GapTotal]:
