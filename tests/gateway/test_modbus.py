@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
+import select
 import socket
 import struct
+import threading
 import time
+import tty
 from collections.abc import Iterator
 from typing import Any
 
@@ -50,6 +54,31 @@ def values(d: ModbusDriver, *names: str) -> dict[str, float]:
 def silent_port() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
+
+
+@pytest.fixture
+def serial_line() -> Iterator[tuple[str, str]]:
+    """The two ends of a serial wire: pseudo terminals with a thread that passes bytes on, but none to unit 5."""
+    ends = [os.openpty() for _ in range(2)]
+    (first, first_port), (second, second_port) = ends
+    for _, port in ends:
+        tty.setraw(port)
+    stop_read, stop_write = os.pipe()
+
+    def carry() -> None:
+        while stop_read not in (ready := select.select([first, second, stop_read], [], [])[0]):
+            for end in ready:
+                frame = os.read(end, 512)
+                if frame[0] != 5:
+                    os.write(second if end == first else first, frame)
+
+    thread = threading.Thread(target=carry)
+    thread.start()
+    yield os.ttyname(first_port), os.ttyname(second_port)
+    os.write(stop_write, b".")
+    thread.join(5)
+    for end in (first, first_port, second, second_port, stop_read, stop_write):
+        os.close(end)
 
 
 @pytest.mark.parametrize(
@@ -276,6 +305,23 @@ def test_reconnects_when_the_device_is_back() -> None:
     with ModbusServer({0: 2}, port=port):
         assert values(d, "t") == {"t": 2}
         d.close()
+
+
+def test_a_serial_line_carries_several_units(serial_line: tuple[str, str]) -> None:
+    ours, theirs = serial_line
+    with ModbusServer({0: 21, 1: 0}, units=(3, 4), serial=theirs) as server:
+        server.put_holding(0, [22], unit=4)
+        line = {"transport": "rtu", "serial_port": ours, "parity": "N", "host": ""}
+        three = driver(0, point("t", address=0), point("s", address=1), unit=3, **line)
+        four = driver(0, point("t", address=0), unit=4, **line)
+        gone = driver(0, point("t", address=0), unit=5, **line)
+        for _ in range(3):
+            assert (values(three, "t"), values(four, "t")) == ({"t": 21}, {"t": 22})
+            with pytest.raises(DeviceError):
+                gone.read(["torino/calvino/t"])
+        three.write("torino/calvino/s", 7)
+        assert server.holding(1, unit=3) == [7]
+        three.close(), four.close(), gone.close()
 
 
 def test_rtu_frames_of_several_units() -> None:

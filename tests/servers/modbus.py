@@ -1,4 +1,4 @@
-"""A real Modbus server (pymodbus, TCP or RTU framing over TCP) for the tests, in a thread of its own."""
+"""A real Modbus server (pymodbus; TCP, RTU frames over TCP, or RTU on a serial line) in a thread of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Self
 
 from pymodbus import FramerType
 from pymodbus.pdu import ModbusPDU
-from pymodbus.server import ModbusTcpServer
+from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 
@@ -35,15 +35,17 @@ class ModbusServer:
         units: Sequence[int] = (1,),
         port: int | None = None,
         framer: FramerType = FramerType.SOCKET,
+        serial: str = "",
     ) -> None:
         self.port = port or free_port()
+        self.serial = serial
         self.units = units
         self.seen: list[int] = []
         self.delay_s = 0.0
         self._tables = (_bits(coils or {0: False}), _bits(discrete or {0: False}), _words(holding), _words(inputs))
         self._framer = framer
         self._loop = asyncio.new_event_loop()
-        self._server: ModbusTcpServer | None = None
+        self._server: ModbusTcpServer | ModbusSerialServer | None = None
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def __enter__(self) -> Self:
@@ -78,9 +80,14 @@ class ModbusServer:
 
     async def _serve(self) -> None:
         devices = [SimDevice(unit, simdata=self._tables) for unit in self.units]
-        self._server = ModbusTcpServer(
-            devices, address=("127.0.0.1", self.port), framer=self._framer, trace_pdu=self._see
-        )
+        if self.serial:
+            self._server = ModbusSerialServer(
+                devices, port=self.serial, baudrate=19200, parity="N", framer=FramerType.RTU, trace_pdu=self._see
+            )
+        else:
+            self._server = ModbusTcpServer(
+                devices, address=("127.0.0.1", self.port), framer=self._framer, trace_pdu=self._see
+            )
         await self._server.serve_forever(background=True)
 
     async def _stop(self) -> None:
