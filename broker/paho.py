@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import select
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -27,6 +28,7 @@ log = logging.getLogger("promessa.broker")
 _CONNECT_TIMEOUT_S: Final = 5.0
 _BACKOFF_FIRST_S: Final = 0.25
 _BACKOFF_MAX_S: Final = 30.0
+_STANDS_AFTER_S: Final = 10.0
 _PACKET_ID_BITS: Final = 16
 _GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
@@ -83,6 +85,7 @@ class PahoClient:
         self._failure = ""
         self._failures = 0
         self._refused = False
+        self._connected_s = 0.0
         self._next_attempt_s = 0.0
         self._answer_due_s: float | None = None
         self._poller = select.poll()
@@ -184,6 +187,7 @@ class PahoClient:
     def _make_client(self, client_id: str, will: Will | None) -> BulkClient:
         client = BulkClient(client_id, self._deliver)
         client.connect_timeout = _CONNECT_TIMEOUT_S
+        client.on_socket_open = _send_at_once
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_published
@@ -270,7 +274,8 @@ class PahoClient:
             return
         self._connected = True
         self._connections += 1
-        self._failure, self._failures = "", 0
+        self._failure = ""
+        self._connected_s = monotonic_s()
         for topic_filter in self._subscriptions:
             client.subscribe(topic_filter, qos=1)
         log.info("broker_connected address=%s connections=%d", self._address, self._connections)
@@ -279,6 +284,9 @@ class PahoClient:
         self, _client: Any, _userdata: Any, _flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         if self._connected:
+            # One that never stands for long counts on: a broker may accept us and cut us off at what we do next.
+            if monotonic_s() - self._connected_s > _STANDS_AFTER_S:
+                self._failures = 0
             self._fail(f"connection lost: {reason}")
         elif self._answer_due_s is not None:
             self._fail("closes the connection without an answer")
@@ -325,6 +333,11 @@ class PahoClient:
         self._failures += 1
         self._next_attempt_s = monotonic_s() + wait_s
         log.warning("broker_unavailable address=%s reason=%r retry_in_s=%.2f", self._address, reason, wait_s)
+
+
+def _send_at_once(_client: Any, _userdata: Any, sock: Any) -> None:
+    """Without it a small packet waits up to 40 ms for the peer's delayed TCP acknowledgement of the one before it."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _properties(kind: int, **values: int) -> Properties:
