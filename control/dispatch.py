@@ -71,7 +71,7 @@ class Dispatcher:
     def handle(self, message: Message) -> bool:
         """Record the result that a message carries, and acknowledge it; False when it is no result.
 
-        A result that cannot be decoded becomes a dead letter.
+        A result that cannot be decoded, or comes from a gateway that does not own the point, becomes a dead letter.
         """
         try:
             address = parse_topic(message.topic)
@@ -86,7 +86,15 @@ class Dispatcher:
                 message.topic, message.payload, error.code, error.message, self._clock.now_ms()
             )
         else:
-            self._record(result, f"{address.site}/{address.gateway}")
+            if not self._is_from_owner(result, f"{address.site}/{address.gateway}"):
+                reason = f"{result.point} belongs to another gateway, or command {result.command_id} to another point"
+                self._registry.put_dead_letter(
+                    message.topic, message.payload, "result.refused", reason, self._clock.now_ms()
+                )
+            elif self._registry.record_result(result):
+                log.info("command_result id=%s outcome=%s reason=%r", result.command_id, result.outcome, result.reason)
+                if result.outcome is Outcome.FAILED:
+                    self._plan_retry(result.command_id)
         self._client.ack(message)
         return True
 
@@ -123,18 +131,10 @@ class Dispatcher:
             after = page[-1].sequence
         return commands[::-1]
 
-    def _record(self, result: Result, gateway: str) -> None:
+    def _is_from_owner(self, result: Result, gateway: str) -> bool:
         record = self._registry.command(result.command_id)
-        point = record.command.point if record else result.point
-        owner = self._registry.owner(point)
-        if owner != gateway or point != result.point:
-            log.warning("result_refused command=%s gateway=%s owner=%s", result.command_id, gateway, owner)
-            return
-        if not self._registry.record_result(result):
-            return
-        log.info("command_result id=%s outcome=%s reason=%r", result.command_id, result.outcome, result.reason)
-        if result.outcome is Outcome.FAILED:
-            self._plan_retry(result.command_id)
+        is_same_point = record is None or record.command.point == result.point
+        return is_same_point and self._registry.owner(result.point) == gateway
 
     def _plan_retry(self, command_id: str) -> None:
         """Only the process whose report counted comes here, so a failure is retried once however many listen."""

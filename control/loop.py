@@ -20,7 +20,7 @@ from core.clock import Clock
 from core.codec import Stored, decode_message
 from core.config.models import Building, Config
 from core.config.models import Control as Settings
-from core.errors import CodecError, ConfigError, DomainError, UnavailableError
+from core.errors import CodecError, ConfigError, DomainError, PromessaError, UnavailableError
 from core.points import Point
 from core.priority import Slot
 from core.topics import Channel, Topic, every, parse_topic
@@ -49,6 +49,14 @@ class _Case:
     gaps: list[MeterGap] = field(default_factory=list)
     gaps_hour: int = -1
     advised: dict[str, float | None] = field(default_factory=dict)
+
+    @property
+    def site(self) -> str:
+        return self.building.id.partition("/")[0]
+
+    def slot_of(self, data_ms: int) -> int:
+        """Number of the decision interval that a time lies in."""
+        return data_ms // (self.settings.decide_every_s * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +134,7 @@ class Control:
         self.client.pump(timeout_s)
         try:
             results = self._read_inbox()
-            decided = sum(self._decide(case) for case in self._cases if self._is_due(case))
+            decided = sum(self._try_to_decide(case) for case in self._cases if self._is_due(case))
             now_ms = self._clock.now_ms()
             if decided or results or abs(now_ms - self._dispatched_ms) >= _DISPATCH_EVERY_MS:
                 self._dispatched_ms = now_ms
@@ -168,14 +176,26 @@ class Control:
         self.client.ack(message)
 
     def _is_due(self, case: _Case) -> bool:
-        data_ms = self._data_ms.get(case.building.id.partition("/")[0])
+        data_ms = self._data_ms.get(case.site)
         if data_ms is None or self._clock.now_ms() - data_ms > case.settings.stale_after_s * 1000:
             return False
-        return data_ms // (case.settings.decide_every_s * 1000) > case.decided_slot
+        return case.slot_of(data_ms) > case.decided_slot
 
-    def _decide(self, case: _Case) -> bool:
+    def _try_to_decide(self, case: _Case) -> bool:
+        """One building that cannot be decided does not keep the others waiting; it is tried again at its next time."""
+        try:
+            self._decide(case)
+        except UnavailableError:
+            raise
+        except PromessaError as error:
+            log.error("decision_failed building=%s code=%s reason=%r", case.building.id, error.code, error.message)  # noqa: TRY400 - our own errors name their cause
+            case.decided_slot = case.slot_of(self._data_ms[case.site])
+            return False
+        return True
+
+    def _decide(self, case: _Case) -> None:
         building_id = case.building.id
-        data_ms = self._data_ms[building_id.partition("/")[0]]
+        data_ms = self._data_ms[case.site]
         points = {point.id: point for point in self._registry.points(building_id)}
         self._refresh(case, points, data_ms)
         view = view_building(
@@ -186,10 +206,9 @@ class Control:
         command_ids = self._drive(case, view, proposals) if case.settings.mode == "drive" else []
         if case.settings.mode == "advise":
             _advise(case, proposals)
-        case.memory, case.decided_slot = memory, data_ms // (case.settings.decide_every_s * 1000)
+        case.memory, case.decided_slot = memory, case.slot_of(data_ms)
         self.decisions[building_id] = Decision(view, proposals, command_ids)
         log.info("decided building=%s proposals=%d commands=%d", building_id, len(proposals), len(command_ids))
-        return True
 
     def _refresh(self, case: _Case, points: dict[str, Point], data_ms: int) -> None:
         """Learn again once a local day, measure the gap again once an hour."""

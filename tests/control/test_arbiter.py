@@ -3,6 +3,8 @@
 import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from control.arbiter import Standing, arbitrate
 from control.view import Proposal
@@ -104,6 +106,25 @@ def test_values_are_kept_within_what_the_point_may_be_told(
 def test_a_device_is_left_alone_between_changes(age: float, sent: list[float]) -> None:
     slow = setpoint(limits=Limits(5, 26, 18, min_interval_s=900))
     assert [c.value for c in run(20.5, ours(16.0, age=age), point=slow)] == sent
+
+
+@given(
+    value=st.floats(-1e3, 1e3),
+    device=st.none() | st.floats(-1e3, 1e3),
+    before=st.none() | st.floats(0, 40),
+    max_step=st.none() | st.floats(0.1, 10),
+    left=st.floats(-5, 3),
+)
+def test_whatever_is_proposed_what_is_sent_is_allowed(
+    *, value: float, device: float | None, before: float | None, max_step: float | None, left: float
+) -> None:
+    limits = Limits(5.0, 26.0, 18.0, max_step=max_step)
+    standing = None if before is None else ours(before, left=left, age=3 - left)
+    for command in run(value, standing, device=device, point=setpoint(limits=limits)):
+        assert command.value is not None
+        assert limits.minimum <= command.value <= limits.maximum
+        if max_step is not None and device is not None and limits.minimum <= device <= limits.maximum:
+            assert abs(command.value - device) <= max_step + 0.01
 
 
 def test_letting_go_never_waits() -> None:
