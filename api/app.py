@@ -12,11 +12,13 @@ from prometheus_client import CollectorRegistry
 
 from api import buildings, commands, dead_letters, gap, gateways, health, metrics, points, problems, readings
 from api.access import Services, ThreadStores
+from api.body import BodyLimit
 from core.clock import Clock
 from stores.port import ReadingStore
 from stores.registry import Registry
 
 STALE_AFTER_S: Final = 900.0
+MAX_BODY_BYTES: Final = 65_536
 _DESCRIPTION: Final = """\
 Buildings that keep their energy promise: what they measure, what they should use, and who told them what.
 
@@ -72,6 +74,7 @@ def create_app(
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(metrics.Platform(app.state.services, app.state.freshness))
     app.add_middleware(metrics.RequestMetrics, registry=app.state.metrics)
+    app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES)
     problems.install(app)
     for room in (buildings, points, readings, gap, commands, gateways, dead_letters, health, metrics):
         app.include_router(room.router)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from api.access import TheClock, TheRegistry, TheStores
 from api.paging import Page
-from api.points import LatestOut, PointOut, PointWithLatest
+from api.points import PointWithLatest
 from api.problems import documented
 from api.routes import resource
 from api.times import utc
@@ -104,13 +104,7 @@ def get_building(site: Name, name: Name, registry: TheRegistry, stores: TheStore
     owners, now_ms = registry.owners(), clock.now_ms()
     zones = []
     for zone, members in groupby(sorted(points, key=lambda p: (p.zone or "", p.id)), key=lambda p: p.zone):
-        shown = [
-            PointWithLatest(
-                **PointOut.of(p, owners.get(p.id)).model_dump(),
-                latest=LatestOut.of(latest[p.id], now_ms) if p.id in latest else None,
-            )
-            for p in members
-        ]
+        shown = [PointWithLatest.with_latest(p, owners.get(p.id), latest.get(p.id), now_ms) for p in members]
         zones.append(ZoneOut(id=zone, points=shown))
     timezones = {s.id: s.timezone for s in registry.sites()}
     return BuildingDetail(**_shown(building, timezones).model_dump(), zones=zones)

@@ -35,6 +35,7 @@ Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, m
 IdempotencyKey = Annotated[
     str | None,
     Header(
+        min_length=1,
         max_length=200,
         description="Any text of yours; the same key with the same request is one command, however often it is sent.",
     ),

@@ -88,6 +88,13 @@ class PointWithLatest(PointOut):
 
     latest: LatestOut | None = None
 
+    @classmethod
+    def with_latest(cls, point: Point, owner: str | None, reading: Reading | None, now_ms: int) -> Self:
+        """As the API shows it."""
+        shown = cls.of(point, owner)
+        shown.latest = None if reading is None else LatestOut.of(reading, now_ms)
+        return shown
+
 
 def finite(value: float) -> float | None:
     """The number, or None for one that JSON cannot hold."""
@@ -130,9 +137,7 @@ def get_point(point_id: str, registry: TheRegistry, stores: TheStores, clock: Th
     """One point with its newest reading."""
     point = find_point(registry, point_id)
     reading = stores.here().latest([point_id]).get(point_id)
-    shown = PointOut.of(point, registry.owner(point_id)).model_dump()
-    latest = None if reading is None else LatestOut.of(reading, clock.now_ms())
-    return PointWithLatest(**shown, latest=latest)
+    return PointWithLatest.with_latest(point, registry.owner(point_id), reading, clock.now_ms())
 
 
 def find_point(registry: Registry, point_id: str) -> Point:

@@ -78,7 +78,7 @@ async def _on_validation_error(request: Request, error: Exception) -> JSONRespon
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
-    codes = {400: "request.invalid", 404: "not-found", 405: "method-not-allowed"}
+    codes = {400: "request.invalid", 404: "not-found", 405: "method-not-allowed", 413: "request.too-large"}
     code = codes.get(error.status_code, f"http.{error.status_code}")
     detail = f"{request.method} {request.url.path}: {error.detail}"
     return _answer(request, error.status_code, code, detail, headers=dict(error.headers or {}))

@@ -10,10 +10,11 @@ import msgspec
 from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from core.codec import MAX_TIME_MS
 from core.commands import Command, Result
 from core.errors import ConflictError
 from core.points import building_of
-from stores.registry.dead_letters import DeadLetters, insert_dead_letter
+from stores.registry.dead_letters import DeadLetters
 from stores.registry.tables import command, command_event
 
 log = logging.getLogger("promessa.stores")
@@ -147,8 +148,12 @@ class Commands(DeadLetters):
         -------
         bool
             Whether the command was open. A later report of another end is only noted in its history; the same
-            report again changes nothing; one of an unknown command goes to the dead letters.
+            report again changes nothing; one of an unknown command, or
+            with a time that is none, goes to the dead letters.
         """
+        if not 0 <= result.time_ms <= MAX_TIME_MS:
+            self._set_aside(result, "command.result-unusable", f"its time {result.time_ms:.3e} ms is none")
+            return False
         state = CommandState(result.outcome)
         read_back = "" if result.read_back is None else f"read back {result.read_back:g}"
         detail = "; ".join(part for part in (result.reason, read_back) if part)
@@ -156,15 +161,10 @@ class Commands(DeadLetters):
             if _end(connection, result.command_id, result.time_ms, state, detail, result=result):
                 return True
             kept = _record(connection, result.command_id)
-            if kept is None:
-                payload = msgspec.json.encode(result)
-                sentence = f"result of a command {result.command_id!r} that nobody sent"
-                insert_dead_letter(
-                    connection, "", payload, code="command.unknown", reason=sentence, now_ms=result.time_ms
-                )
-                log.warning("result_unknown command=%s outcome=%s", result.command_id, result.outcome)
-            elif (kept.state, kept.ended_ms) != (state, result.time_ms):
+            if kept is not None and (kept.state, kept.ended_ms) != (state, result.time_ms):
                 _note_once(connection, result.command_id, result.time_ms, state, detail)
+        if kept is None:
+            self._set_aside(result, "command.unknown", "nobody sent this command")
         return False
 
     def expire_commands(self, now_ms: int, grace_ms: int = RESULT_GRACE_MS) -> list[Command]:
@@ -220,6 +220,12 @@ class Commands(DeadLetters):
         with self._read() as connection:
             rows = connection.execute(query.order_by(command_event.c.sequence)).all()
         return [CommandEvent(r.time_ms, CommandState(r.state), r.counted, r.detail) for r in rows]
+
+    def _set_aside(self, result: Result, code: str, reason: str) -> None:
+        time_ms = min(max(result.time_ms, 0), MAX_TIME_MS)
+        kept = msgspec.structs.replace(result, time_ms=time_ms)
+        self.put_dead_letter("", msgspec.json.encode(kept), code, reason, time_ms)
+        log.warning("result_set_aside code=%s command=%r reason=%r", code, result.command_id[:64], reason)
 
     def _insert_command(
         self, connection: Connection, value: Command, origin_model: str, expected_effect: str

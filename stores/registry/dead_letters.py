@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import func, select
 
 from stores.registry.database import Database
 from stores.registry.tables import dead_letter
@@ -47,7 +47,18 @@ class DeadLetters(Database):
     def put_dead_letter(self, topic: str, payload: bytes, code: str, reason: str, now_ms: int) -> None:
         """Keep a message that could not be used."""
         with self._write() as connection:
-            insert_dead_letter(connection, topic, payload, code=code, reason=reason, now_ms=now_ms)
+            inserted = connection.execute(
+                dead_letter.insert().values(
+                    time_ms=now_ms,
+                    topic=topic,
+                    payload=payload[:MAX_PAYLOAD_BYTES],
+                    size_bytes=len(payload),
+                    code=code,
+                    reason=reason,
+                )
+            )
+            (sequence,) = inserted.inserted_primary_key or (0,)
+            connection.execute(dead_letter.delete().where(dead_letter.c.sequence <= sequence - KEPT))
 
     def dead_letters(self, limit: int = 100, after: int | None = None) -> list[DeadLetter]:
         """Newest first, at most `limit`; `after` goes on below that sequence."""
@@ -61,21 +72,3 @@ class DeadLetters(Database):
         """How many are kept."""
         with self._read() as connection:
             return connection.execute(select(func.count()).select_from(dead_letter)).scalar_one()
-
-
-def insert_dead_letter(
-    connection: Connection, topic: str, payload: bytes, *, code: str, reason: str, now_ms: int
-) -> None:
-    """Keep a dead letter within a transaction of somebody else."""
-    inserted = connection.execute(
-        dead_letter.insert().values(
-            time_ms=now_ms,
-            topic=topic,
-            payload=payload[:MAX_PAYLOAD_BYTES],
-            size_bytes=len(payload),
-            code=code,
-            reason=reason,
-        )
-    )
-    (sequence,) = inserted.inserted_primary_key or (0,)
-    connection.execute(dead_letter.delete().where(dead_letter.c.sequence <= sequence - KEPT))

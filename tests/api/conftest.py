@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from core.config.models import Building, Site, SqliteStore
 from core.points import Counter, Limits, Measure, Point
 from core.readings import Quality
 from stores.registry import Registry, Role
-from stores.sqlite.store import SqliteReadingStore
+from stores.sqlite import SqliteReadingStore
 
 DAY_MS = 24 * HOUR_MS
 # Monday, 12 January 2026, 00:00 in Turin.
@@ -54,10 +55,11 @@ class World(NamedTuple):
     """One entry for each time that the dispatcher was woken."""
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    settings = SqliteStore(path=str(tmp_path / "readings.db"))
-    with Registry.open(f"sqlite:///{tmp_path}/registry.db") as registry, SqliteReadingStore(settings) as store:
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The databases of a `World`, made once and copied for each test."""
+    folder = tmp_path_factory.mktemp("world")
+    with _registry(folder) as registry, _store(folder) as store:
         registry.put_site(Site(id="torino", timezone="Europe/Rome", country="IT", subdivision="TO"))
         registry.put_building(
             Building(id="torino/calvino", name="Biblioteca civica Italo Calvino", meters=[GAS.id, "torino/calvino/el"])
@@ -75,6 +77,13 @@ def world(tmp_path: Path) -> Iterator[World]:
         rows = [(TEMPERATURE.id, START_MS + i * 600_000, 20.0 + i % 6, Quality.GOOD) for i in range(144)]
         rows[7] = (TEMPERATURE.id, rows[7][1], 99.0, Quality.BAD_RANGE)
         store.write(rows)
+    return folder
+
+
+@pytest.fixture
+def world(template: Path, tmp_path: Path) -> Iterator[World]:
+    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
+    with _registry(tmp_path) as registry, _store(tmp_path) as store:
         yield World(registry, store, SimulatedClock(NOW_MS), [])
 
 
@@ -82,7 +91,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 def server(world: World, tmp_path: Path) -> Iterator[ApiServer]:
     app = create_app(
         registry=world.registry,
-        open_store=lambda: SqliteReadingStore(SqliteStore(path=str(tmp_path / "readings.db"))),
+        open_store=lambda: _store(tmp_path),
         clock=world.clock,
         on_queued=lambda: world.queued.append(1),
     )
@@ -108,6 +117,14 @@ def operator(server: ApiServer, world: World) -> Iterator[httpx.Client]:
     secret = world.registry.create_key("anna", Role.OPERATOR, NOW_MS)
     with httpx.Client(base_url=server.url, headers={"X-API-Key": secret}) as client:
         yield client
+
+
+def _registry(folder: Path) -> Registry:
+    return Registry.open(f"sqlite:///{folder}/registry.db")
+
+
+def _store(folder: Path) -> SqliteReadingStore:
+    return SqliteReadingStore(SqliteStore(path=str(folder / "readings.db")))
 
 
 def problem(response: httpx.Response) -> tuple[int, str]:

@@ -105,3 +105,14 @@ def test_store_that_does_not_answer_says_try_again_and_no_more(viewer: httpx.Cli
     assert problem(answer) == (503, "store.unavailable")
     assert answer.headers["retry-after"]
     assert "registry" not in answer.text
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_body_of_a_stranger_is_not_read_to_its_end(nobody: httpx.Client, *, chunked: bool) -> None:
+    body = b"[" * 10_000_000
+    content = (body[i : i + 65_536] for i in range(0, len(body), 65_536)) if chunked else body
+    try:
+        answer = nobody.post("/api/v1/commands", content=content, headers={"Content-Type": "application/json"})
+    except httpx.TransportError:
+        return  # the server hung up while the rest was on its way, as it may
+    assert problem(answer) == (413, "request.too-large")

@@ -148,13 +148,7 @@ def test_commands_are_filtered_and_paged(viewer: httpx.Client, world: World) -> 
     assert viewer.get("/api/v1/commands?building=torino/other").json()["items"] == []
 
 
-def test_time_that_no_calendar_has_is_still_shown(viewer: httpx.Client, world: World) -> None:
-    world.registry.queue_command(command("c1"))
-    world.registry.record_result(Result("c1", SETPOINT.id, Outcome.APPLIED, 2**62))
-    assert viewer.get("/api/v1/commands/c1").json()["ended"].startswith("2100-")
-
-
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

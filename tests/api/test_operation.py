@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.health import HealthStatus, judge
 from api.server import AddressError, ApiServer
+from core.codec import GatewayState, Status
 from core.commands import Command
 from tests.api.conftest import NOW_MS, SETPOINT, START_MS, TEMPERATURE, World
 
@@ -65,6 +68,11 @@ def test_gateways_show_what_somebody_should_look_at(viewer: httpx.Client) -> Non
     assert (second["read_only"], second["dropped_batches"], second["alarms"]) == (True, 3, ["The spool is full."])
 
 
+def test_time_that_no_calendar_has_is_still_shown(viewer: httpx.Client, world: World) -> None:
+    world.registry.put_gateway_state("torino", "g1", GatewayState(Status.ONLINE, 2**62), NOW_MS)
+    assert viewer.get("/api/v1/gateways").json()["items"][0]["since"].startswith("2100-")
+
+
 def test_dead_letters_show_why(viewer: httpx.Client, world: World) -> None:
     for i in range(3):
         world.registry.put_dead_letter("promessa/v1/a/b/readings", b"\xff{" * i, "payload.undecodable", f"no {i}", i)
@@ -117,3 +125,17 @@ def test_taken_port_is_said_in_one_line(server: ApiServer) -> None:
     port = int(server.url.rsplit(":", 1)[1])
     with pytest.raises(AddressError, match=str(port)):
         ApiServer(server._server.config.app, "127.0.0.1", port).start()
+
+
+def test_documentation_names_every_resource(nobody: httpx.Client) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    documented = {(m, p.split("?")[0]) for m, p in re.findall(r"\| `(GET|POST) ([^`]+)`", text)}
+    schema = nobody.get("/openapi.json").json()["paths"]
+    served = {(m.upper(), _named(p)) for p, operations in schema.items() for m in operations}
+    assert documented == served
+
+
+def _named(path: str) -> str:
+    for given, written in {"{point_id}": "{id}", "{command_id}": "{id}", "{point_id:path}": "{id}"}.items():
+        path = path.replace(given, written)
+    return path

@@ -101,7 +101,7 @@ def test_point_of_an_unknown_site_has_no_local_time(viewer: httpx.Client) -> Non
     assert problem(viewer.get(f"/api/v1/readings?point={STRANGER.id}")) == (409, "conflict")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=st.sampled_from(["readings", "points", "gap", "commands", "dead-letters"]),
     query=st.dictionaries(

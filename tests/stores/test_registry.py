@@ -214,6 +214,13 @@ class TestCommands:
         assert letter.code == "command.unknown"
         assert b"nobody's" in letter.payload
 
+    @pytest.mark.parametrize("time_ms", [-1, 2**62, 2**80])
+    def test_result_at_a_time_that_is_none_is_a_dead_letter(self, registry: Registry, time_ms: int) -> None:
+        registry.queue_command(command())
+        assert registry.record_result(result(time_ms=time_ms)) is False
+        assert registry.dead_letters()[0].code == "command.result-unusable"
+        assert history(registry) == ["queued"]
+
     def test_same_request_under_the_same_id_is_queued_once(self, registry: Registry) -> None:
         first = registry.queue_command(command())
         again = registry.queue_command(command(issued_ms=2_000, expires_ms=602_000))
