@@ -12,7 +12,7 @@ from stores.port import Series
 from stores.sqlite.chunk import pack, pack_series, unpack, unpack_series
 from stores.sqlite.database import Database
 from stores.sqlite.months import month_of
-from stores.sqlite.segment import Rows, cut, merge_series, series_of, settle, unpack_rows
+from stores.sqlite.segment import ROW, Rows, cut, merge_series, series_of, settle, unpack_rows
 
 _SUMMARIES: Final = (np.int64, np.int64, np.float64, np.float64, np.float64, np.float64, np.float64)
 SMALL_SEGMENT_ROWS: Final = 4096
@@ -62,7 +62,7 @@ def join_small_segments(database: Database) -> None:
 
 def take_rows(database: Database, end_ms: int) -> Rows:
     """Take rows before `end_ms` out of all segments, settled; call it within a transaction."""
-    taken = []
+    taken = [np.empty(0, ROW)]
     found = database.execute("SELECT id, data FROM segment WHERE first_ms < ? ORDER BY id", (end_ms,)).fetchall()
     for key, data in found:
         rows = unpack_rows(data)
