@@ -33,6 +33,7 @@ log = logging.getLogger("promessa.gateway")
 _READ_BACKS: Final = 3
 _READ_BACK_PAUSE_S: Final = 0.2
 _REVERTS_ALARM: Final = 3
+_UNANSWERED_MOST: Final = 3
 
 
 class Order(NamedTuple):
@@ -147,6 +148,7 @@ class Actuator:
         self._ordered: dict[str, Force] = {}
         self._reverts: dict[str, int] = {}
         self._refused: dict[str, str] = {}
+        self._unanswered: dict[str, int] = {}
         _check(self._driven, self._frost, {p.id for p in points})
         self._drop_what_no_longer_fits(now_ms)
 
@@ -187,6 +189,7 @@ class Actuator:
 
     def review(self, now_ms: int) -> None:
         """Let go of what has expired and of what no sensor supports, and protect from frost."""
+        self._arrays.forget_old(now_ms)
         for point in self._arrays.points():
             _, gone = self._arrays.array(point).expire(now_ms)
             stale = self._stale_reason(point, now_ms)
@@ -235,6 +238,7 @@ class Actuator:
         """Draw the consequences of an order that was carried out."""
         order = driven.order
         point, target = order.point, order.target
+        self._unanswered.pop(point, None)
         with self._arrays.transaction():
             if driven.written is not None:
                 left = driven.written if driven.read_back is None else driven.read_back
@@ -246,9 +250,13 @@ class Actuator:
                 self._refused.pop(point, None)
                 self._arrays.end(target.command_id, Outcome.APPLIED, now_ms, read_back=driven.read_back)
 
-    def unreachable(self, point: str) -> None:
-        """Its device did not answer: what was ordered stands to be ordered again."""
+    def unanswered(self, point: str, now_ms: int) -> None:
+        """An order found no answer: it stands to be given again, a few times if the device answers in between."""
         self._ordered.pop(point, None)
+        self._unanswered[point] = self._unanswered.get(point, 0) + 1
+        if self._unanswered[point] >= _UNANSWERED_MOST:
+            self._unanswered[point] = 0
+            self._refuse(point, self.in_force(point, now_ms), "the device does not answer when it is written", now_ms)
 
     def alarms(self, now_ms: int) -> list[str]:
         """What somebody should look at, a sentence each."""

@@ -38,6 +38,8 @@ _BACKLOG_STEP: Final = 10
 _HELD_ROWS: Final = 20_000
 _MAX_BATCH_ROWS: Final = 3000
 """Of the longest ids, so that a batch stays below `core.codec.MAX_PAYLOAD_BYTES`."""
+_GRACE_S: Final = 0.05
+"""For a dead device in lock-step: enough for one that answers again to do so at once, too little to matter."""
 _GOODBYE_S: Final = 2.0
 
 VERSION: Final = version("promessa")
@@ -205,17 +207,21 @@ class Gateway:
         deadline_s = monotonic_s() + self._settle_s
         came = False
         while True:
-            waiting: list[Future[Any]] = [job for device in self._devices if device.alive for job in device.under_way]
             left_s = max(0.0, deadline_s - monotonic_s())
             # For all of them, not the first: what is taken in must not depend on which thread is quicker.
-            late = bool(waiting) and bool(wait(waiting, left_s).not_done)
+            late = bool(wait(self._jobs(alive=True), left_s).not_done)
+            if self._settle_s:
+                wait(self._jobs(alive=False), _GRACE_S)
             for device in self._devices:
                 for finished in device.collect(self._clock.now_ms()):
                     self._take(finished)
                     came = True
             self._keep()
-            if late or not any(device.alive and device.under_way for device in self._devices):
+            if late or not self._jobs(alive=True):
                 return came
+
+    def _jobs(self, *, alive: bool) -> list[Future[Any]]:
+        return [job for device in self._devices if device.alive is alive for job in device.under_way]
 
     def _take(self, finished: Finished) -> None:
         now_ms = self._clock.now_ms()
@@ -225,9 +231,11 @@ class Gateway:
             self._actuator.observe(readings)
             self._fresh.update((r.point, r.value) for r in readings)
         elif isinstance(finished, Driven):
+            # What was read before it was driven says nothing about it any more.
+            self._fresh.pop(finished.order.point, None)
             self._actuator.done(finished, now_ms)
         elif isinstance(finished, Unanswered):
-            self._actuator.unreachable(finished.point)
+            self._actuator.unanswered(finished.point, now_ms)
 
     def _decide(self, now_ms: int) -> None:
         try:
@@ -236,7 +244,7 @@ class Gateway:
             self._disk_full = error.message
         for point in self._actuator.points:
             device = self._device_of[point]
-            if device.alive and not device.is_driving(point):
+            if device.takes(point):
                 order = self._actuator.order(point, self._fresh.get(point), now_ms)
                 if order is not None:
                     device.drive(order)

@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS driven (
     point TEXT PRIMARY KEY, value REAL NOT NULL, changed_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
-_REMEMBER_MS: Final = 7 * 86_400_000
+_DAY_MS: Final = 86_400_000
 _EMPTY: Final = PriorityArray()
 
 
@@ -51,10 +51,7 @@ class Arrays:
         self._db, self.set_aside = open_durable(path, _SCHEMA, now_ms)
         self._depth = 0
         self._load()
-        with self.transaction():
-            self._db.execute(
-                "DELETE FROM command WHERE sent = 1 AND result IS NOT NULL AND expires_ms < ?", (now_ms - _REMEMBER_MS,)
-            )
+        self._forgot_ms = 0
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -164,6 +161,16 @@ class Arrays:
             with self.transaction():
                 self._db.execute("UPDATE command SET sent = 0 WHERE id = ?", (command_id,))
                 self._unsent[command_id] = msgspec.json.decode(row[0], type=Result)
+
+    def forget_old(self, now_ms: int) -> None:
+        """Once a day: forget commands that ended and expired a week ago, and cannot come again."""
+        if now_ms - self._forgot_ms < _DAY_MS:
+            return
+        self._forgot_ms = now_ms
+        with self.transaction():
+            self._db.execute(
+                "DELETE FROM command WHERE sent = 1 AND result IS NOT NULL AND expires_ms < ?", (now_ms - 7 * _DAY_MS,)
+            )
 
     def note_driven(self, point: str, value: float, now_ms: int) -> None:
         """The device was changed to `value`."""

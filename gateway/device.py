@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 from zlib import crc32
 
@@ -89,9 +89,9 @@ class FieldDevice:
             self._next_ms = (now_ms // self._poll_every_ms + 1) * self._poll_every_ms
             self._read = self._thread.submit(_read, self.driver, self.points)
 
-    def is_driving(self, point: str) -> bool:
-        """Whether an order for `point` is under way."""
-        return point in self._orders
+    def takes(self, point: str) -> bool:
+        """Whether it can be given an order for `point` now: it answers, and is busy with nothing that tells whether."""
+        return self.alive and self._read is None and point not in self._orders
 
     def drive(self, order: Order) -> None:
         """Begin to carry out an order."""
@@ -110,6 +110,10 @@ class FieldDevice:
         for point in [p for p, order in self._orders.items() if order.done()]:
             driven = self._result(self._orders.pop(point), now_ms)
             yield driven if driven is not None else Unanswered(point)
+        if not self.alive:
+            # Each would only wait for the same silence.
+            for order in self._orders.values():
+                order.cancel()
 
     def close(self) -> None:
         """Let the thread finish what it was given, for `collect` to take, and let go of the device."""
@@ -121,6 +125,8 @@ class FieldDevice:
         """What a job brought, None when the device did not answer; it is alive or dead from then on."""
         try:
             result = job.result()
+        except CancelledError:
+            return None
         except Exception as error:
             if not isinstance(error, PromessaError):
                 log.exception("driver_failed device=%s", self.name, exc_info=error)

@@ -12,7 +12,11 @@ from gateway.driver import DeviceRefusedError, Harvest
 
 
 class MemoryDevice:
-    """`values` by point id; `silent` makes it dead, `refuses` holds points that take nothing."""
+    """`values` by point id.
+
+    `silent`: it is dead; `mute`: it gives no answer to writes; `deaf`: it says yes and does nothing; `refuses`: points
+    that it says no to; clearing `hold` keeps it busy.
+    """
 
     def __init__(self, clock: Clock, values: dict[str, float], resolution: float = 0.0) -> None:
         self.clock = clock
@@ -20,6 +24,8 @@ class MemoryDevice:
         self.resolution = resolution
         self.silent = False
         self.deaf = False
+        self.mute = False
+        self.opened = 0
         self.refuses: set[str] = set()
         self.writes: list[tuple[str, float]] = []
         self.hold = threading.Event()
@@ -27,6 +33,7 @@ class MemoryDevice:
 
     def open(self) -> None:
         self.hold.wait(30)
+        self.opened += 1
         if self.silent:
             raise DeviceError("device 'field': no answer")
 
@@ -40,6 +47,8 @@ class MemoryDevice:
 
     def write(self, point: str, value: float) -> None:
         self.open()
+        if self.mute:
+            raise DeviceError("device 'field': no answer")
         if point in self.refuses:
             raise DeviceRefusedError(f"{point}: the device answers: illegal value")
         self.writes.append((point, value))

@@ -209,6 +209,27 @@ def test_what_the_device_does_not_take_fails_and_never_acts_later(site: Site, ho
     assert site.device.values[SETPOINT] == 18.0
 
 
+def test_a_device_that_answers_reads_and_no_writes_fails_the_command(site: Site) -> None:
+    site.poll()
+    site.receive(ask("a", 21.0))
+    for _ in range(3):
+        order = site.actuator.order(SETPOINT, site.device.values[SETPOINT], NOW)
+        assert order is not None
+        site.actuator.unanswered(SETPOINT, NOW)
+    site.poll(1)
+    assert site.ends() == {"a": Outcome.FAILED}
+    assert site.device.values[SETPOINT] == 18.0
+
+
+def test_commands_are_forgotten_a_week_after_they_cannot_come_again(site: Site) -> None:
+    site.receive(ask("a", 21.0))
+    site.receive(ask("unsent", 99.0))
+    site.poll()
+    for day in range(9):
+        assert site.arrays.knows("a") is (day <= 7)
+        site.poll(24 * 60 + 1)
+
+
 def test_a_redelivered_command_acts_once_and_has_its_result_sent_again(site: Site) -> None:
     command = ask("a", 21.0)
     site.receive(command)

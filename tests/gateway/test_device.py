@@ -8,8 +8,11 @@ from concurrent.futures import wait
 import pytest
 
 from core.clock import SimulatedClock
-from gateway.device import FieldDevice, Finished, backoff_s
+from core.points import Limits
+from gateway.actuator import Order
+from gateway.device import FieldDevice, Finished, Unanswered, backoff_s
 from gateway.driver import Harvest
+from gateway.guard import Force
 from tests.gateway.field import MemoryDevice
 
 NOW = 1_700_000_000_500
@@ -94,3 +97,30 @@ def test_what_was_read_before_the_end_is_still_there(device: FieldDevice) -> Non
     device.read_if_due(NOW)
     device.close()
     assert len(list(device.collect(NOW))) == 1
+
+
+def test_orders_for_a_device_that_has_died_do_not_wait_for_it_one_by_one(
+    device: FieldDevice, field: MemoryDevice
+) -> None:
+    field.hold.clear()
+    for number in range(50):
+        point = f"torino/calvino/z{number}/setpoint"
+        device.drive(Order(point, Force(16, 20.0), Limits(5, 26, 18), None, NOW))
+    field.silent = True
+    field.hold.set()
+    answers = []
+    while device.under_way:
+        answers += finish(device, NOW)
+    assert sorted(answers) == sorted(Unanswered(f"torino/calvino/z{n}/setpoint") for n in range(50))
+    assert not device.alive
+
+
+def test_it_takes_no_order_before_it_is_known_to_answer(device: FieldDevice, field: MemoryDevice) -> None:
+    assert device.takes(POINT)
+    field.hold.clear()
+    device.read_if_due(NOW)
+    assert not device.takes(POINT)
+    field.silent = True
+    field.hold.set()
+    finish(device, NOW)
+    assert not device.takes(POINT)
