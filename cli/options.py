@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,3 +45,10 @@ def parse_local(text: str, calendar: Calendar) -> int:
     except ValueError as error:
         raise DomainError(f"{text!r} is not a date or time like 2026-01-31 or 2026-01-31T08:00") from error
     return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=calendar.zone))
+
+
+def number(value: float | None) -> str:
+    """`value` with four significant digits and thousands apart; a dash where there is none."""
+    if value is None or math.isnan(value):
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

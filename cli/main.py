@@ -1,0 +1,67 @@
+"""The ``promessa`` command."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from cli import doctor, enroll, fit, processes, simulate, up
+from cli.demo import demo
+from core.errors import PromessaError
+
+app = typer.Typer(
+    name="promessa",
+    help="Buildings that keep their energy promise: measure, predict, explain, control.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for name, command, panel in (
+    ("demo", demo, "Begin here"),
+    ("up", up.up, "Run"),
+    ("gateway", processes.gateway, "Run"),
+    ("ingest", processes.ingest, "Run"),
+    ("control", processes.control, "Run"),
+    ("api", processes.api, "Run"),
+    ("doctor", doctor.doctor, "Look after"),
+    ("fit", fit.fit, "Look after"),
+    ("gap", fit.gap, "Look after"),
+    ("simulate", simulate.simulate, "Try out"),
+    ("replay", simulate.replay, "Try out"),
+):
+    app.command(name, rich_help_panel=panel)(command)
+app.add_typer(enroll.app, name="enroll", rich_help_panel="Look after")
+
+
+@app.callback()
+def _options(
+    log_level: Annotated[
+        str, typer.Option(envvar="PROMESSA_LOG_LEVEL", help="debug, info, warning or error.", show_default=True)
+    ] = "info",
+) -> None:
+    level = logging.getLevelNamesMapping().get(log_level.upper())
+    if level is None:
+        raise typer.BadParameter(f"{log_level!r} is not debug, info, warning or error", param_hint="--log-level")
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+
+
+def main() -> None:
+    """Run the command line; what goes wrong on purpose becomes one line and an exit status."""
+    try:
+        app()
+    except PromessaError as error:
+        if os.environ.get("PROMESSA_LOG_LEVEL", "").lower() == "debug":
+            logging.getLogger("promessa.cli").exception("failed code=%s", error.code)
+        sys.stderr.write(f"promessa: {error.message}\n")
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
