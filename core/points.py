@@ -50,6 +50,11 @@ class Counter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not (self.rollover > 0 and self.max_rate_per_h > 0 and self.resolution >= 0):
             raise DomainError("a counter needs rollover > 0, max_rate_per_h > 0 and resolution >= 0")
 
+    @property
+    def jitter(self) -> float:
+        """Largest step back that is its last digit flickering; the room is for binary fractions of that digit."""
+        return self.resolution * 1.01
+
 
 class Plausible(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a healthy sensor can read; outside of it a reading is marked, never deleted.

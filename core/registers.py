@@ -52,7 +52,7 @@ def register_step(before: float, after: float, elapsed_ms: int, counter: Counter
         return RegisterStep(change, StepKind.COUNTED)
     if change > bound:
         return RegisterStep(None, StepKind.IMPLAUSIBLE)
-    if -change <= counter.resolution:
+    if -change <= counter.jitter:
         return RegisterStep(0.0, StepKind.JITTER)
     around = change + counter.rollover
     if 0 <= around <= bound:

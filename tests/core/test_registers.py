@@ -17,6 +17,7 @@ METER = Counter(rollover=100_000.0, max_rate_per_h=50.0, resolution=0.1)
         (100.0, 112.5, 1, RegisterStep(12.5, StepKind.COUNTED)),
         (100.0, 100.0, 1, RegisterStep(0.0, StepKind.COUNTED)),
         (100.0, 99.9, 1, RegisterStep(0.0, StepKind.JITTER)),
+        (41_234.7, 41_234.6, 1, RegisterStep(0.0, StepKind.JITTER)),
         (99_990.0, 15.0, 1, RegisterStep(25.0, StepKind.ROLLED_OVER)),
         (54_321.0, 12.0, 1, RegisterStep(12.0, StepKind.RESET)),
         (100.0, 151.0, 1, RegisterStep(None, StepKind.IMPLAUSIBLE)),
