@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from core.clock import monotonic_s
 from core.errors import StoreError
 from stores.faults import StoreDamagedError
 
@@ -67,7 +69,7 @@ class Database:
 
     def _prepare(self) -> None:
         execute = self._connection.execute
-        execute("PRAGMA journal_mode=WAL")
+        self._use_wal()
         execute("PRAGMA synchronous=FULL")
         execute(f"PRAGMA journal_size_limit={_JOURNAL_BYTES}")
         execute("PRAGMA cache_size=-32768")
@@ -85,6 +87,19 @@ class Database:
             raise StoreDamagedError(
                 f"{self.path} is no store of readings of version {_SCHEMA_VERSION}, but of {self._schema_version()}"
             )
+
+    def _use_wal(self) -> None:
+        # SQLite does not wait here when another process makes the same file at this moment, so we do.
+        deadline_s = monotonic_s() + BUSY_TIMEOUT_S
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic_s() > deadline_s:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
 
     def _schema_version(self) -> int:
         version: int = self._connection.execute("PRAGMA user_version").fetchone()[0]

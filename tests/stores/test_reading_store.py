@@ -38,7 +38,8 @@ def influx_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxSe
         yield server
 
 
-ADAPTERS = ["sqlite", "influxdb", "influxdb-v1-path", *(["influxdb-external"] if external_influx_is_named() else [])]
+SERVERS = ["influxdb", "influxdb-v1-path", *(["influxdb-external"] if external_influx_is_named() else [])]
+ADAPTERS = ["sqlite", *(pytest.param(name, marks=pytest.mark.system) for name in SERVERS)]
 
 
 @pytest.fixture(params=ADAPTERS)

@@ -52,7 +52,9 @@ def stored_bytes(path: Path) -> int:
 
 def python(code: str, *arguments: str) -> subprocess.Popen[str]:
     program = textwrap.dedent(code)
-    return subprocess.Popen([sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
 
 
 WRITER = """
@@ -115,6 +117,31 @@ def test_another_process_reads_whole_batches_while_one_writes(tmp_path: Path) ->
         finally:
             writer.kill()
             writer.wait()
+
+
+OPENER = """
+    import os, sys
+    from core.config.models import SqliteStore
+    from stores.sqlite import SqliteReadingStore
+    sys.stdin.readline()
+    with SqliteReadingStore(SqliteStore(path=sys.argv[1])) as store:
+        store.write([("torino/calvino/electricity", os.getpid(), 1.0, 0)])
+"""
+
+
+@pytest.mark.system
+def test_processes_that_start_together_make_one_store(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "readings.db"
+    processes = [python(OPENER, str(path)) for _ in range(4)]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("now\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate()
+    assert [process.returncode for process in processes] == [0] * 4
+    with open_at(path) as store:
+        assert len(store.read(POINT, *FOREVER).time_ms) == 4
 
 
 def test_regular_meter_data_takes_under_three_bytes_a_reading(tmp_path: Path) -> None:
