@@ -176,4 +176,4 @@ def _migrate(engine: Engine) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
         if not migrations.is_current(connection):
             migrations.upgrade(connection)
-            log.info("registry_migrated revision=%s", migrations.head())
+            log.info("registry_migrated revision=%s", migrations.revisions()[-1])

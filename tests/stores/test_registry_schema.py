@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
 from core.errors import ConfigError, DomainError, StoreError
+from stores import migrations
 from stores.registry import Registry
 from stores.registry.tables import metadata
 from tests.servers import postgresql
@@ -106,3 +109,21 @@ def test_password_of_the_url_stays_out_of_errors() -> None:
     with pytest.raises(StoreError) as raised:
         Registry.open("postgresql://anna:hunter2@127.0.0.1:9/none")
     assert "hunter2" not in str(raised.value)
+
+
+def test_revisions_are_numbered_as_their_files() -> None:
+    folder = Path(migrations.__file__).parent
+    config = Config()
+    config.set_main_option("script_location", str(folder))
+    script = ScriptDirectory.from_config(config)
+    assert [r.revision for r in script.walk_revisions()][::-1] == migrations.revisions()
+
+
+def test_opening_a_current_registry_does_not_load_alembic(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/registry.db"
+    Registry.open(url).close()
+    program = (
+        "import sys; from stores.registry import Registry; Registry.open(sys.argv[1]); print('alembic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, url], capture_output=True, check=True)
+    assert done.stdout.strip() == b"False"
