@@ -117,7 +117,8 @@ def list_points(
     after = decode_cursor("points", cursor, str)
     etag = _etag(registry, request.url.query)
     response.headers["ETag"] = etag
-    if request.headers.get("if-none-match") == etag:
+    # Within the header: it may name several, and a proxy that compresses marks ours as weak.
+    if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers={"ETag": etag})  # type: ignore[return-value]  # FastAPI passes it on
     chosen = [
         p

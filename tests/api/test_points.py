@@ -46,6 +46,7 @@ def test_pages_join_to_the_whole_list(viewer: httpx.Client, limit: int) -> None:
 def test_unchanged_list_is_not_sent_again(viewer: httpx.Client, world: World) -> None:
     etag = viewer.get("/api/v1/points").headers["etag"]
     assert viewer.get("/api/v1/points", headers={"If-None-Match": etag}).status_code == 304
+    assert viewer.get("/api/v1/points", headers={"If-None-Match": f'"x", W/{etag}'}).status_code == 304
     assert viewer.get("/api/v1/points?limit=1", headers={"If-None-Match": etag}).status_code == 200
     world.registry.declare_points("torino/g1", [Point("torino/calvino/new", "Sensor", "1")], NOW_MS)
     assert viewer.get("/api/v1/points", headers={"If-None-Match": etag}).status_code == 200
