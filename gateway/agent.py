@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +24,7 @@ from gateway.actuator import Actuator, Driven
 from gateway.arrays import Arrays
 from gateway.device import Finished, Unanswered, make_devices
 from gateway.driver import Driver, Harvest
-from gateway.durable import DiskFullError
+from gateway.durable import NotKeptError
 from gateway.publisher import Outgoing
 from gateway.spool import Spool
 
@@ -112,7 +113,7 @@ class Gateway:
         self._held: list[Row] = []
         self._lost_rows = 0
         self._measured = 0
-        self._disk_full = ""
+        self._disk = ""
         self._fresh: dict[str, float] = {}
         self._review_ms = 0
         self._asked = False
@@ -214,8 +215,9 @@ class Gateway:
                 wait(self._jobs(alive=False), _GRACE_S)
             for device in self._devices:
                 for finished in device.collect(self._clock.now_ms()):
-                    self._take(finished)
                     came = True
+                    with self._keeping():
+                        self._take(finished)
             self._keep()
             if late or not self._jobs(alive=True):
                 return came
@@ -237,11 +239,17 @@ class Gateway:
         elif isinstance(finished, Unanswered):
             self._actuator.unanswered(finished.point, now_ms)
 
-    def _decide(self, now_ms: int) -> None:
+    @contextmanager
+    def _keeping(self) -> Iterator[None]:
+        """What cannot be kept now is an alarm, and comes again at the next poll; devices are read all the same."""
         try:
+            yield
+        except NotKeptError as error:
+            self._disk = error.message
+
+    def _decide(self, now_ms: int) -> None:
+        with self._keeping():
             self._actuator.review(now_ms)
-        except DiskFullError as error:
-            self._disk_full = error.message
         for point in self._actuator.points:
             device = self._device_of[point]
             if device.takes(point):
@@ -257,16 +265,16 @@ class Gateway:
         try:
             batch_rows = min(self._settings.batch_rows, _MAX_BATCH_ROWS)
             numbers = self._spool.append(self._held, batch_rows, self._clock.now_ms())
-        except DiskFullError as error:
-            if not self._disk_full:
+        except NotKeptError as error:
+            if not self._disk:
                 log.error("spool_full error=%r", error.message)  # noqa: TRY400 - the message says it all
-            self._disk_full = error.message
+            self._disk = error.message
             excess = len(self._held) - _HELD_ROWS
             if excess > 0:
                 self._lost_rows += excess
                 del self._held[:excess]
             return
-        self._disk_full = ""
+        self._disk = ""
         self._measured += len(self._held)
         self._held.clear()
         if self._spool.epoch == self._epoch:
@@ -288,9 +296,9 @@ class Gateway:
         except CodecError as error:
             self._undecodable += 1
             log.warning("message_undecodable topic=%s error=%r", message.topic, error.message)
-        except DiskFullError as error:
+        except NotKeptError as error:
             # Not acknowledged: the broker brings it again with the next connection.
-            self._disk_full = error.message
+            self._disk = error.message
             return
         self._broker.ack(message)
 
@@ -337,9 +345,10 @@ class Gateway:
 
     def _settle_results(self) -> None:
         if self._results_done:
-            done, self._results_done = self._results_done, []
-            self._arrays.sent(done)
-            self._results_sent.difference_update(done)
+            with self._keeping():
+                self._arrays.sent(self._results_done)
+                self._results_sent.difference_update(self._results_done)
+                self._results_done.clear()
 
     def _publish_state(self) -> None:
         now_s = monotonic_s()
@@ -362,7 +371,7 @@ class Gateway:
             *(f"spool: a corrupt file was set aside as {path.name}" for path in self._spool.set_aside),
             *([f"state: a corrupt file was set aside as {path.name}, all overrides are gone"]
               if (path := self._arrays.set_aside) else []),
-            *([f"disk: {self._disk_full}"] if self._disk_full else []),
+            *([f"disk: {self._disk}"] if self._disk else []),
             *([f"spool: {self._lost_rows} readings lost while the disk was full"] if self._lost_rows else []),
             *([f"spool: {self._spool.dropped} batches dropped by its bounds"] if self._spool.dropped else []),
             *([f"{self._undecodable} messages could not be read"] if self._undecodable else []),

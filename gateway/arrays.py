@@ -12,7 +12,7 @@ import msgspec
 
 from core.commands import Command, Outcome, Result
 from core.priority import Entry, PriorityArray
-from gateway.durable import DiskFullError, is_full, open_durable
+from gateway.durable import NotKeptError, open_durable
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS entry (
@@ -55,7 +55,7 @@ class Arrays:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make several changes one; DiskFullError when they could not be kept, and none of them is."""
+        """Make several changes one; NotKeptError when they could not be kept, and none of them is."""
         if self._depth:
             yield
             return
@@ -68,8 +68,8 @@ class Arrays:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             self._load()
-            if isinstance(error, sqlite3.Error) and is_full(error):
-                raise DiskFullError(f"state {self._path}: {error}") from error
+            if isinstance(error, sqlite3.OperationalError):
+                raise NotKeptError(f"state {self._path}: {error}") from error
             raise
         finally:
             self._depth = 0

@@ -14,10 +14,10 @@ log = logging.getLogger("promessa.gateway")
 _SIDE_FILES: Final = ("-wal", "-shm", "-journal")
 
 
-class DiskFullError(PromessaError):
-    """There is no room to keep something durably, even after making room."""
+class NotKeptError(PromessaError):
+    """Something could not be kept durably: the disk is full, or fails."""
 
-    code = "gateway.disk-full"
+    code = "gateway.not-kept"
 
 
 def open_durable(path: Path, schema: str, now_ms: int) -> tuple[sqlite3.Connection, Path | None]:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from core.codec import Batch, Row, encode
 from core.errors import StoreError
-from gateway.durable import DiskFullError, is_corrupt, is_full, open_durable, set_aside
+from gateway.durable import NotKeptError, is_corrupt, is_full, open_durable, set_aside
 
 log = logging.getLogger("promessa.gateway")
 
@@ -94,7 +94,7 @@ class Spool:
 
         Raises
         ------
-        DiskFullError
+        NotKeptError
             Nothing of it was kept.
         """
         self._now_ms = now_ms
@@ -102,7 +102,7 @@ class Spool:
             return self._append(rows, batch_rows, now_ms)
         except sqlite3.DatabaseError as error:
             if not is_corrupt(error):
-                raise DiskFullError(f"spool {self._path}: {error}") from error
+                raise NotKeptError(f"spool {self._path}: {error}") from error
             self._begin_anew(error)
             return self._append(rows, batch_rows, now_ms)
 

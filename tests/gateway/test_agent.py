@@ -369,6 +369,42 @@ def test_a_full_disk_holds_readings_in_memory_and_loses_none(tmp_path: Path, mos
         assert len(times) + dropped >= 202
 
 
+def test_a_full_disk_stops_neither_reading_nor_driving(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    device = MemoryDevice(SimulatedClock(NOW), {TEMPERATURE: 19.0, SETPOINT: 18.0})
+    with Rig(tmp_path, mosquitto, [plant(1)], drivers={"plant": device}) as rig:
+        device.clock = rig.clock
+        rig.poll(0)
+        database = rig.gateway._arrays._db
+        pages = database.execute("PRAGMA page_count").fetchone()[0]
+        database.execute(f"PRAGMA max_page_count = {pages}")
+        while not rig.gateway._disk:
+            rig.observer.send(*(ask(f"c{n}-{rig.clock.now_ms()}", 20.0, at=rig.clock.now_ms()) for n in range(20)))
+            rig.observer.client.pump(0.02)
+            rig.gateway.pump(0.02)
+            device.values[SETPOINT] = 15.0
+            rig.poll()
+            assert device.values[SETPOINT] != 15.0
+        before = len(rig.observer.rows)
+        rig.poll()
+        rig.until(lambda: len(rig.observer.rows) > before)
+        database.execute("PRAGMA max_page_count = 100000")
+        rig.poll()
+
+
+def test_a_replay_that_is_behind_catches_up_in_one_poll(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    lines = ["time_utc,value", *(f"{NOW - 12_000_000 + i * 1000},{i}" for i in range(12_001))]
+    (tmp_path / "year.csv").write_text("\n".join(lines))
+    meter = DevicePoint(id="torino/calvino/meter", brick_class="Electrical_Power_Sensor", unit="kW")
+    archive = Device(
+        name="archive", driver="replay", points=[meter], options={"path": str(tmp_path / "year.csv"), "max_rows": 700}
+    )
+    with Rig(tmp_path, mosquitto, [archive]) as rig:
+        rig.poll(0)
+        rig.until(lambda: rig.gateway.spooled_batches == 0)
+        assert sorted(r[2] for r in rig.observer.rows) == list(range(12_001))
+        assert len(set(rig.observer.rows)) == 12_001
+
+
 @pytest.mark.parametrize(
     "devices",
     [

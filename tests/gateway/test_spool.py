@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from core.codec import decode_readings
 from core.errors import ConfigError, StoreError
-from gateway.durable import DiskFullError
+from gateway.durable import NotKeptError
 from gateway.publisher import Outgoing
 from gateway.spool import Spool, peek
 
@@ -156,7 +156,7 @@ def test_full_disk_drops_the_oldest_to_make_room(tmp_path: Path) -> None:
         numbers = spool.append(rows(50), 50, NOW)
         assert spool.payload(numbers[0]) is not None
     assert spool.dropped > 0
-    with pytest.raises(DiskFullError):
+    with pytest.raises(NotKeptError):
         spool.append(rows(5_000), 5_000, NOW)
     assert spool.payload(numbers[0]) is not None
     spool.close()
