@@ -60,7 +60,7 @@ class Courier:
         self._thread.start()
 
     def stop(self) -> None:
-        """Dispatch what waits, disconnect and end."""
+        """Disconnect and end; what still waits is kept in the registry."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(_STOP_TIMEOUT_S)

@@ -70,21 +70,19 @@ def get_gap(
     step: Annotated[Step, Query(description="An hour or longer.")] = Step.DAY,
 ) -> GapAnswer:
     """Predicted, actual and gap of a building or a meter, per step and over the whole period."""
-    if (building is None) == (meter is None):
+    asked = building if meter is None else building_of(meter)
+    if asked is None or (building is not None and meter is not None):
         raise RequestError("give either building or meter", field="building")
-    _, calendar = find_building(registry, building if building is not None else building_of(meter or ""))
+    _, calendar = find_building(registry, asked)
     start_ms, end_ms = parse_range(start, end, calendar, clock.now_ms())
     check_steps(start_ms, end_ms, step)
     check_steps(start_ms, end_ms, Step.HOUR, MAX_HOURS)  # it is always computed by the hour
     store = stores.here()
-    if building is not None:
-        found = building_gap(store, registry, building, start_ms, end_ms, step)
+    if meter is None:
+        found = building_gap(store, registry, asked, start_ms, end_ms, step)
         gaps, missing = found.meters, found.missing
     else:
-        gaps, missing = (
-            [meter_gap(store, registry, meter or "", calendar, start_ms=start_ms, end_ms=end_ms, step=step)],
-            {},
-        )
+        gaps, missing = [meter_gap(store, registry, meter, calendar, start_ms=start_ms, end_ms=end_ms, step=step)], {}
     return GapAnswer(step=step, meters=[_shown(gap, calendar) for gap in gaps], missing=missing)
 
 
