@@ -90,8 +90,9 @@ def _unpack_column(body: memoryview, length: int, kind: type[Any]) -> tuple[Colu
 
 def _decimals(values: npt.NDArray[np.float64]) -> int:
     """Fewest decimals with which every value comes back bit by bit."""
-    for sample in (values[:32], values):
-        found = next((d for d in range(_MAX_DECIMALS + 1) if _comes_back(sample, d)), _NOT_DECIMAL)
+    found = 0
+    for sample in (values[:32], values):  # most answers are clear from a few values
+        found = next((d for d in range(found, _MAX_DECIMALS + 1) if _comes_back(sample, d)), _NOT_DECIMAL)
         if found == _NOT_DECIMAL:
             break
     return found

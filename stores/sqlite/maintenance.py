@@ -21,9 +21,11 @@ from stores.sqlite.tables import (
     chunk_parts,
     delete_chunks,
     insert_chunk,
+    last_part,
     open_readings,
     put_rolled,
     rolled_months,
+    take_part,
     take_rows,
 )
 
@@ -31,8 +33,7 @@ log = logging.getLogger("promessa.stores")
 
 DAY_MS: Final = 24 * HOUR_MS
 _STEP_MS: Final = {"15min": 15 * MINUTE_MS, "hour": HOUR_MS}
-_MAX_SLICE_ROWS: Final = 4_000_000
-_MAX_PARTS: Final = 8
+_MAX_SLICE_ROWS: Final = 1_000_000
 
 
 def compact(database: Database, before_ms: int) -> None:
@@ -69,13 +70,15 @@ def _slice_end(database: Database, before_ms: int) -> int | None:
 
 
 def _add_part(database: Database, series: int, month: int, readings: Series) -> None:
-    """Add a part to a month; parts are few, so that a day more does not rewrite all days before."""
-    (parts,) = database.execute("SELECT count(*) FROM chunk WHERE series = ? AND month = ?", (series, month)).fetchone()
-    if parts >= _MAX_PARTS:
-        readings = merge_series([*chunk_parts(database, series, month, month), readings])
-        delete_chunks(database, series, month)
-        parts = 0
-    insert_chunk(database, series, month, parts, readings)
+    """Add a part to a month, together with the newest parts that are no larger.
+
+    So a month in the making has few parts, and a reading is packed few times, however often something is added.
+    """
+    last = last_part(database, series, month)
+    while last and last.rows <= len(readings.time_ms):
+        readings = merge_series([take_part(database, series, month, last.part), readings])
+        last = last_part(database, series, month)
+    insert_chunk(database, series, month, last.part + 1 if last else 0, readings)
 
 
 def join_parts(database: Database, before_ms: int) -> None:

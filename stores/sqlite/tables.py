@@ -29,6 +29,13 @@ class ChunkMonth(NamedTuple):
     last_ms: int
 
 
+class Part(NamedTuple):
+    """One chunk of a month."""
+
+    part: int
+    rows: int
+
+
 class Rolled(NamedTuple):
     """One month of a series after its raw readings were dropped: a row of the roll-up table."""
 
@@ -132,6 +139,23 @@ def insert_chunk(database: Database, series: int, month: int, part: int, reading
         "INSERT INTO chunk (series, month, part, first_ms, last_ms, rows, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (series, month, part, *span, pack_series(readings)),
     )
+
+
+def last_part(database: Database, series: int, month: int) -> Part | None:
+    """The part of a month that stands above the others, None when there is none."""
+    found = database.execute(
+        "SELECT part, rows FROM chunk WHERE series = ? AND month = ? ORDER BY part DESC LIMIT 1", (series, month)
+    ).fetchone()
+    return Part(*found) if found else None
+
+
+def take_part(database: Database, series: int, month: int, part: int) -> Series:
+    """Take one part out of a month; call it within a transaction."""
+    key = (series, month, part)
+    where = "WHERE series = ? AND month = ? AND part = ?"
+    (data,) = database.execute(f"SELECT data FROM chunk {where}", key).fetchone()  # noqa: S608 - the line above
+    database.execute(f"DELETE FROM chunk {where}", key)  # noqa: S608 - the line above
+    return unpack_series(data)
 
 
 def delete_chunks(database: Database, series: int, month: int) -> None:
