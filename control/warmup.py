@@ -70,7 +70,7 @@ def find_mornings(temperature_c: Floats, setpoint_c: Floats, outdoor_c: Floats, 
 def learn_warm_up(mornings: list[Morning]) -> WarmUp:
     """Warm-up of a zone from its mornings; the default when they are too few.
 
-    The rate is a line in the difference to outdoors where the weather varied enough, lowered by the scatter around it,
+    The rate is a line in the difference to outdoors where the weather varied enough, lowered by half the scatter around it,
     else the lower quartile.
     """
     if len(mornings) < MIN_MORNINGS:
@@ -83,5 +83,5 @@ def learn_warm_up(mornings: list[Morning]) -> WarmUp:
         slope, base = np.polyfit(differences[known], rates[known], 1)
         if slope < 0:
             scatter = float(np.std(rates[known] - (base + slope * differences[known])))
-            return WarmUp(float(base) - scatter, -float(slope), slowest, len(mornings))
+            return WarmUp(float(base) - 0.5 * scatter, -float(slope), slowest, len(mornings))
     return WarmUp(float(np.quantile(rates, 0.25)), 0.0, slowest, len(mornings))

@@ -185,15 +185,15 @@ def test_the_weather_curve(outdoor: float, supply_c: float) -> None:
 @pytest.mark.parametrize(
     ("zones", "change"),
     [
-        ((zone(20.5), zone(20.4)), -0.5),
-        ((zone(20.1), zone(20.5)), 1.5),
-        ((zone(18.0), zone(20.0)), 4.5),
+        ((zone(20.5), zone(20.4)), -1.0),
+        ((zone(20.1), zone(20.5)), 2.0),
+        ((zone(19.0), zone(20.5)), 4.0),
         ((zone(18.0), zone(18.0)), 5.0),
         ((zone(20.5), zone(MISSING)), 0.0),
         ((zone(20.5), zone(20.5, now=MISSING)), 0.0),
-        ((zone(18.5, now=16.0),), -0.5),
+        ((zone(18.5, now=16.0),), -1.0),
     ],
-    ids=["satisfied", "one asks", "three requests", "bounded", "one unseen", "one set-point unseen", "set back"],
+    ids=["satisfied", "one asks", "one asks twice", "bounded", "one unseen", "one set-point unseen", "set back"],
 )
 def test_supply_trims_down_and_responds_to_requests(zones: tuple[Zone, ...], change: float) -> None:
     seen = view("2026-01-14 10:00", *zones, supply=True, memory=Memory(supply_trim=Trim(-4.0, 0)))
