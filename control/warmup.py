@@ -70,8 +70,8 @@ def find_mornings(temperature_c: Floats, setpoint_c: Floats, outdoor_c: Floats, 
 def learn_warm_up(mornings: list[Morning]) -> WarmUp:
     """Warm-up of a zone from its mornings; the default when they are too few.
 
-    The rate is a line in the difference to outdoors where the weather varied enough, lowered by half the scatter around it,
-    else the lower quartile.
+    The rate is a line in the difference to outdoors where the weather varied enough, lowered by half the scatter
+    around it, else the lower quartile.
     """
     if len(mornings) < MIN_MORNINGS:
         return DEFAULT

@@ -10,7 +10,7 @@ import msgspec
 
 from core.calendar import HOUR_MS, Calendar
 from core.config.models import Building
-from core.errors import DomainError, NotFoundError
+from core.errors import ConflictError, DomainError, NotFoundError
 from core.points import Point
 from predict.baseline import KIND, TowtBaseline
 from predict.figures import Figures, Sufficiency, disqualifications, figures, sufficiency
@@ -82,7 +82,7 @@ def fit_building(store: ReadingStore, registry: Registry, building_id: str, now_
                 store, registry, meter, sensor, calendar, start_ms=start_ms, end_ms=end_ms, now_ms=now_ms
             )
             outcomes.append(FitOutcome(meter_id, record))
-        except (DomainError, NotFoundError) as error:
+        except (DomainError, NotFoundError, ConflictError) as error:
             log.warning("fit_failed meter=%s code=%s reason=%r", meter_id, error.code, error.message)
             outcomes.append(FitOutcome(meter_id, None, error.message))
     return outcomes

@@ -138,12 +138,13 @@ def building_gap(  # noqa: PLR0917 - the period and its step read in order
     DomainError
         The step is finer than an hour, or the period is empty.
     """
+    _check_period(start_ms, end_ms, step)
     building, calendar = find_building(registry, building_id)
     meters, missing = [], {}
     for meter_id in building.meters:
         try:
             meters.append(meter_gap(store, registry, meter_id, calendar, start_ms=start_ms, end_ms=end_ms, step=step))
-        except NotFoundError as error:
+        except (NotFoundError, DomainError) as error:
             missing[meter_id] = error.message
     return BuildingGap(building_id, start_ms, end_ms, step, meters, missing)
 
@@ -231,10 +232,7 @@ def compare(
     DomainError
         The step is finer than an hour, or the period is empty.
     """
-    if step in _TOO_FINE:
-        raise DomainError(f"a gap has steps of an hour or more, not {step}")
-    if start_ms >= end_ms:
-        raise DomainError("the period of a gap must end after it starts")
+    _check_period(start_ms, end_ms, step)
     edges = np.array(calendar.edges(start_ms, end_ms, step), np.int64)
     bin_of = np.searchsorted(edges, prediction.time_ms, side="right") - 1
     known = np.isfinite(actual_kwh) & np.isfinite(prediction.kwh)
@@ -271,3 +269,10 @@ def compare(
         known_hours=many,
     )
     return gap, total
+
+
+def _check_period(start_ms: int, end_ms: int, step: Step) -> None:
+    if step in _TOO_FINE:
+        raise DomainError(f"a gap has steps of an hour or more, not {step}")
+    if start_ms >= end_ms:
+        raise DomainError("the period of a gap must end after it starts")

@@ -138,6 +138,14 @@ def test_unknown_buildings_and_missing_baselines_are_named(store: SqliteReadingS
         expected_energy(store, registry, GAS.id, ROME, start_ms=YEAR[0], end_ms=YEAR[1])
 
 
+def test_a_baseline_of_another_time_zone_is_named_and_not_used(store: SqliteReadingStore, registry: Registry) -> None:
+    fit_building(store, registry, BUILDING, now_ms=YEAR[1])
+    registry.put_site(Site(id="torino", timezone="Europe/London"))
+    result = building_gap(store, registry, BUILDING, *YEAR, Step.MONTH)
+    assert result.meters == []
+    assert "fit it again" in result.missing[GAS.id]
+
+
 @pytest.mark.parametrize(("start", "end", "step"), [(0, 0, Step.DAY), (0, HOUR_MS, Step.MINUTE_15)])
 def test_a_gap_that_makes_no_sense_is_refused(
     store: SqliteReadingStore, registry: Registry, start: int, end: int, step: Step
