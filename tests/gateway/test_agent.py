@@ -391,18 +391,57 @@ def test_a_full_disk_stops_neither_reading_nor_driving(tmp_path: Path, mosquitto
         rig.poll()
 
 
-def test_a_replay_that_is_behind_catches_up_in_one_poll(tmp_path: Path, mosquitto: Mosquitto) -> None:
+@pytest.fixture
+def archive(tmp_path: Path) -> Device:
     lines = ["time_utc,value", *(f"{NOW - 12_000_000 + i * 1000},{i}" for i in range(12_001))]
     (tmp_path / "year.csv").write_text("\n".join(lines))
     meter = DevicePoint(id="torino/calvino/meter", brick_class="Electrical_Power_Sensor", unit="kW")
-    archive = Device(
-        name="archive", driver="replay", points=[meter], options={"path": str(tmp_path / "year.csv"), "max_rows": 700}
-    )
+    options = {"path": str(tmp_path / "year.csv"), "max_rows": 700}
+    return Device(name="archive", driver="replay", points=[meter], options=options, poll_every_s=60)
+
+
+def test_a_replay_that_is_behind_catches_up_in_one_poll(tmp_path: Path, mosquitto: Mosquitto, archive: Device) -> None:
     with Rig(tmp_path, mosquitto, [archive]) as rig:
         rig.poll(0)
         rig.until(lambda: rig.gateway.spooled_batches == 0)
         assert sorted(r[2] for r in rig.observer.rows) == list(range(12_001))
         assert len(set(rig.observer.rows)) == 12_001
+
+
+def test_what_a_full_disk_cannot_keep_is_held_until_it_can(
+    tmp_path: Path, mosquitto: Mosquitto, archive: Device
+) -> None:
+    with Rig(tmp_path, mosquitto, [archive]) as rig:
+        database = rig.gateway._spool._db
+        database.execute("PRAGMA max_page_count = 5")
+        rig.poll(0)
+        assert rig.gateway.spooled_batches == 0
+        rig.until(lambda: any(a.startswith("disk: ") for a in rig.observer.states[-1].alarms))
+        database.execute("PRAGMA max_page_count = 100000")
+        rig.poll()
+        rig.until(lambda: rig.gateway.spooled_batches == 0 and rig.observer.rows)
+        assert len(set(rig.observer.rows)) == 12_001
+        rig.until(lambda: not rig.observer.states[-1].alarms)
+
+
+def test_a_spool_that_breaks_while_running_is_replaced(
+    tmp_path: Path, mosquitto: Mosquitto, archive: Device, server: ModbusServer
+) -> None:
+    with Rig(tmp_path, mosquitto, [archive, plant(server.port)], resend_after_s=0.5) as rig:
+        rig.observer.confirming = False
+        rig.poll(0)
+        rig.gateway._spool._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        rig.gateway._spool._db.execute("PRAGMA shrink_memory")
+        with (tmp_path / "spool.db").open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * ((tmp_path / "spool.db").stat().st_size - 4096))
+        rig.poll()
+        rig.until(lambda: any("set aside" in a for a in rig.observer.states[-1].alarms))
+        rig.observer.confirming = True
+        rig.poll()
+        rig.until(lambda: rig.gateway.spooled_batches == 0)
+        assert max(r[1] for r in rig.observer.rows) == NOW + 2 * MINUTE
+        assert list(tmp_path.glob("spool.db.corrupt-*"))
 
 
 @pytest.mark.parametrize(

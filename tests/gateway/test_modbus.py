@@ -258,6 +258,34 @@ def test_refused_write_says_so() -> None:
         d.close()
 
 
+def test_write_to_a_device_that_has_gone_is_a_device_error() -> None:
+    with ModbusServer({0: 0}) as server:
+        d = driver(server.port, point("setpoint", address=0))
+        assert values(d, "setpoint") == {"setpoint": 0}
+    with pytest.raises(DeviceError, match="plant"):
+        d.write("torino/calvino/setpoint", 1)
+    d.close()
+
+
+def test_a_device_that_goes_half_way_keeps_what_it_said() -> None:
+    with ModbusServer({0: 1, 100: 2, 200: 3}) as server:
+        d = driver(server.port, *(point(f"r{a}", address=a) for a in (0, 100, 200)))
+        server.silent_after = 1
+        harvest = d.read([f"torino/calvino/r{a}" for a in (0, 100, 200)])
+        assert [r.value for r in harvest.readings] == [1]
+        assert set(harvest.errors) == {"torino/calvino/r100", "torino/calvino/r200"}
+        d.close()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"host": ""}, {"transport": "rtu"}, {"unit": 256}, {"timeout_s": 0}, {"max_block": 200}, {"tiemout_s": 1}],
+)
+def test_wrong_options_name_the_device(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="plant"):
+        driver(502, **options)
+
+
 def test_read_only_line_sends_no_write_whoever_asks() -> None:
     with ModbusServer({0: 7}, coils={0: False}) as server:
         d = driver(server.port, point("setpoint", address=0), read_only=True)

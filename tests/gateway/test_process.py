@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import date
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
@@ -171,6 +172,31 @@ def test_schedules_need_a_site() -> None:
     assert config.gateway is not None
     with pytest.raises(ConfigError, match="schedules"):
         site_calendar(config, config.gateway)
+
+
+@pytest.mark.parametrize(("scheduled", "holiday"), [(True, True), (False, False)])
+def test_holidays_count_where_there_are_schedules(scheduled: bool, holiday: bool) -> None:  # noqa: FBT001 - a table
+    text = _CONFIG.format(port=1, username="u", password="p", folder="x", modbus=1)
+    text = text.replace('timezone = "Europe/Rome"', 'timezone = "Europe/Rome"\ncountry = "IT"\nsubdivision = "TO"')
+    if scheduled:
+        text += "\nschedule = { default = 18 }\nlimits = { minimum = 5, maximum = 26, safe_value = 18 }\n"
+    config = load_config(text)
+    assert config.gateway is not None
+    calendar = site_calendar(config, config.gateway)
+    assert calendar.is_holiday(date(2024, 6, 24)) is holiday
+
+
+def test_without_the_holidays_library_the_sites_own_days_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "holidays", None)
+    text = _CONFIG.format(port=1, username="u", password="p", folder="x", modbus=1)
+    own = 'timezone = "Europe/Rome"\ncountry = "IT"\nextra_holidays = ["06-24"]'
+    text = text.replace('timezone = "Europe/Rome"', own)
+    text += "\nschedule = { default = 18 }\nlimits = { minimum = 5, maximum = 26, safe_value = 18 }\n"
+    config = load_config(text)
+    assert config.gateway is not None
+    calendar = site_calendar(config, config.gateway)
+    assert calendar.is_holiday(date(2024, 6, 24))
+    assert not calendar.is_holiday(date(2024, 12, 25))
 
 
 @pytest.mark.parametrize(

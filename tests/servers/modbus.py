@@ -41,7 +41,8 @@ class ModbusServer:
         self.serial = serial
         self.units = units
         self.seen: list[int] = []
-        self.delay_s = 0.0
+        self.silent_after: int | None = None
+        """Answers left before it says nothing more."""
         self._tables = (_bits(coils or {0: False}), _bits(discrete or {0: False}), _words(holding), _words(inputs))
         self._framer = framer
         self._loop = asyncio.new_event_loop()
@@ -97,6 +98,10 @@ class ModbusServer:
     def _see(self, sending: bool, pdu: ModbusPDU) -> ModbusPDU:  # noqa: FBT001 - pymodbus calls it so
         if not sending:
             self.seen.append(pdu.function_code)
+        elif self.silent_after is not None:
+            if not self.silent_after:
+                raise asyncio.CancelledError
+            self.silent_after -= 1
         return pdu
 
 
