@@ -106,11 +106,15 @@ class BulkClient(Client):
             length = data[position + 1]
             start = position + 2
             if length & 0x80:
-                length, start = _variable_length(data, position + 1)
-                if start == 0:
-                    if end - position >= 5:
-                        return MQTTErrorCode.MQTT_ERR_PROTOCOL
-                    break
+                if end - position > 2 and data[start] < 0x80:  # two bytes, as nearly every message has
+                    length = length & 0x7F | data[start] << 7
+                    start += 1
+                else:
+                    length, start = _variable_length(data, position + 1)
+                    if start == 0:
+                        if end - position >= 5:
+                            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+                        break
             stop = start + length
             if stop > end:
                 break
