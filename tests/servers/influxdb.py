@@ -48,6 +48,7 @@ events {{ }}
 http {{
     access_log off;
     client_max_body_size 100m;
+    client_body_buffer_size 16m;
     client_body_temp_path {directory}/body;
     proxy_temp_path {directory}/proxy;
     fastcgi_temp_path {directory}/fastcgi;
