@@ -150,9 +150,10 @@ def open_store(kind: str, directory: Path) -> Iterator[ReadingStore]:
             yield store
     else:
         from stores.influx import InfluxReadingStore  # noqa: PLC0415 - only where it is measured
-        from tests.servers.influxdb import InfluxDB  # noqa: PLC0415 - as above
+        from tests.servers.influxdb import InfluxServer  # noqa: PLC0415 - as above
 
-        with InfluxDB(directory / "influxdb") as server, InfluxReadingStore(server.settings()) as store:
+        (directory / "influxdb").mkdir()
+        with InfluxServer(directory / "influxdb") as server, InfluxReadingStore(server.database()) as store:
             yield store
 
 
