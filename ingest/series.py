@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -70,10 +70,13 @@ class SeriesTable:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def rows(self, points: Iterable[str], count: int) -> npt.NDArray[np.int64]:
+    def rows(self, points: Sequence[str], count: int) -> npt.NDArray[np.int64]:
         """Row of each of `count` points, -1 where there is none."""
         known = self._rows
-        return np.fromiter([known.get(p, -1) for p in points], np.int64, count)
+        try:
+            return np.fromiter(map(known.__getitem__, points), np.int64, count)
+        except KeyError:
+            return np.fromiter([known.get(p, -1) for p in points], np.int64, count)
 
     def writer(self, name: str) -> int:
         """Number that stands for a gateway (``site/gateway``) or for a whole site in the ``owner`` column."""

@@ -77,6 +77,23 @@ def test_store_away_and_back_loses_nothing_and_acknowledges_nothing_before(rig: 
     assert not rig.ingest.counters().waiting
 
 
+def test_intake_holds_no_more_than_it_can_while_the_store_is_away(rig: Rig) -> None:
+    rig.declare(temperature())
+    rig.store.plugged = False
+    rig.gateway().send(encode(Batch("first", [(POINT, NOW_MS, 1.0, 0)])))
+    rig.until(lambda: rig.ingest.counters().waiting)
+    held = len(rig.ingest._inbox)
+    for i in range(100):
+        rows = [(POINT, NOW_MS - 1000 * (1000 * i + k), 20.0, 0) for k in range(1, 1000)]
+        rig.gateway().send(encode(Batch(f"b{i}", rows)))
+    rig.turn(100)
+    assert len(rig.ingest._inbox) == held
+    assert rig.ingest.client.connected
+    rig.store.plugged = True
+    rig.until(lambda: len(rig.gateway().stored_ids) == 101, within_s=60)
+    assert len(rig.stored(POINT)) == 99_901
+
+
 def test_intake_that_dies_before_it_stored_gets_everything_again(rig: Rig) -> None:
     rig.declare(temperature())
     rig.store.plugged = False
