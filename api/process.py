@@ -51,10 +51,7 @@ def run(config: Config, stop: Event) -> None:
     clock = SystemClock()
     open_store(config.store).close()  # a store that cannot be opened is said now, not at the first request
     with Registry.open(config.registry.url) as registry:
-        for site in config.sites:
-            registry.put_site(site)
-        for building in config.buildings:
-            registry.put_building(building)
+        registry.put_configured(config.sites, config.buildings)
         courier = Courier(
             registry,
             lambda on_message: PahoClient(
@@ -63,7 +60,11 @@ def run(config: Config, stop: Event) -> None:
             clock,
         )
         app = create_app(
-            registry=registry, open_store=lambda: open_store(config.store), clock=clock, on_queued=courier.wake
+            registry=registry,
+            open_store=lambda: open_store(config.store),
+            clock=clock,
+            on_queued=courier.wake,
+            stale_after_s=config.api.stale_after_s,
         )
         with courier, ApiServer(app, config.api.host, config.api.port) as server:
             log.info("api_started url=%s", server.url)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import msgspec
 import typer
@@ -14,11 +14,7 @@ from cli.options import AsJson, ConfigFile, err, number, out, parse_local, print
 from cli.settings import read_config
 from core.calendar import Step
 from core.clock import SystemClock, from_ms
-from core.config import Config
 from core.errors import DomainError, PromessaError
-
-if TYPE_CHECKING:
-    from stores.registry import Registry
 
 
 def fit(
@@ -39,7 +35,7 @@ def fit(
         raise DomainError("name a building, or use --all")
     outcomes = []
     with Registry.open(settings.registry.url) as registry, open_store(settings.store) as store:
-        register_buildings(settings, registry)
+        registry.put_configured(settings.sites, settings.buildings)
         for name in track(names, "fitting", console=err, disable=as_json or len(names) == 1):
             try:
                 outcomes += fit_building(store, registry, name, SystemClock().now_ms())
@@ -84,7 +80,7 @@ def gap(
 
     settings = read_config(config)
     with Registry.open(settings.registry.url) as registry, open_store(settings.store) as store:
-        register_buildings(settings, registry)
+        registry.put_configured(settings.sites, settings.buildings)
         _, calendar = find_building(registry, building)
         period = parse_local(start, calendar), parse_local(end, calendar)
         found = building_gap(store, registry, building, *period, step)
@@ -118,11 +114,3 @@ def gap(
             out.print("no savings may be claimed: " + "; ".join(meter.figures.disqualified), style="yellow")
     for name, why in found.missing.items():
         out.print(f"{name}: {why}", style="yellow")
-
-
-def register_buildings(settings: Config, registry: Registry) -> None:
-    """Put the configured sites and buildings into the registry, where the other processes look for them."""
-    for site in settings.sites:
-        registry.put_site(site)
-    for item in settings.buildings:
-        registry.put_building(item)

@@ -150,10 +150,7 @@ class Story:
         library = scenario.library_gateway(self._directory, self._library.port)
         self.registry = enter(Registry.open(self.config.registry.url))
         self.store = enter(open_store(self.config.store))
-        for site in self.config.sites:
-            self.registry.put_site(site)
-        for building in self.config.buildings:
-            self.registry.put_building(building)
+        self.registry.put_configured(self.config.sites, self.config.buildings)
         now = LatestClock(self._archive_clock, self._library_clock)
         self._control_broker = credentials["control"]
         ingest = Ingest(self.config.ingest, partial(_client, credentials["ingest"]), self.store, self.registry, now)

@@ -368,10 +368,17 @@ class Ingest(_Section, frozen=True, kw_only=True):
 
 
 class Api(_Section, frozen=True, kw_only=True):
-    """The REST API."""
+    """The REST API.
+
+    Attributes
+    ----------
+    stale_after_s
+        The health is stale when the newest stored reading is older than this, seconds.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
+    stale_after_s: float = 900.0
 
 
 class Config(_Section, frozen=True, kw_only=True):

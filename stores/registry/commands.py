@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Any, Final
 
@@ -202,6 +203,21 @@ class Commands(DeadLetters):
             query = query.where(command.c.sequence < after)
         with self._read() as connection:
             return [_from_row(row) for row in connection.execute(query)]
+
+    def newest_commands(self, points: Collection[str], *, in_force: bool = False) -> list[CommandRecord]:
+        """Newest command of each slot of each of these points, in no order.
+
+        Parameters
+        ----------
+        in_force
+            Of those only that may stand in a priority array: waiting, on their way, or applied.
+        """
+        newest = select(func.max(command.c.sequence)).where(command.c.point.in_(points))
+        if in_force:
+            newest = newest.where(command.c.is_open | (command.c.state == CommandState.APPLIED))
+        newest = newest.group_by(command.c.point, command.c.slot)
+        with self._read() as connection:
+            return [_from_row(row) for row in connection.execute(select(command).where(command.c.sequence.in_(newest)))]
 
     def command(self, command_id: str) -> CommandRecord | None:
         """Command of that id, or None."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,12 @@ _WRITES: Final = "promessa_writes"
 _MIGRATION_LOCK: Final = 0x50524F4D
 
 
+class _OfThread(threading.local):
+    """The connection on which this thread writes together."""
+
+    connection: Connection | None = None
+
+
 class Database:
     """A database of the registry; thread-safe, shared by all threads of a process.
 
@@ -36,6 +43,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._own = _OfThread()
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -76,14 +84,38 @@ class Database:
         self.close()
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make what this thread writes within one transaction: durable at the end, or none of it.
+
+        Others wait to write meanwhile, so nothing that waits belongs into it.
+        """
+        if self._own.connection is not None:
+            yield
+            return
+        with self._write() as connection:
+            self._own.connection = connection
+            try:
+                yield
+            finally:
+                self._own.connection = None
+
+    @contextmanager
     def _read(self) -> Iterator[Connection]:
         """Connection to read with."""
+        if self._own.connection is not None:
+            yield self._own.connection
+            return
         with self._translated(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
         """Connection with one transaction, committed at the end, or rolled back as a whole."""
+        if self._own.connection is not None:
+            # A savepoint: what fails in here and is caught must not spoil the rest.
+            with self._own.connection.begin_nested():
+                yield self._own.connection
+            return
         engine = self._engine.execution_options(**{_WRITES: True})
         with self._translated(), engine.begin() as connection:
             yield connection

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 from sqlalchemy import Table, select
 
@@ -12,6 +14,14 @@ from stores.registry.tables import building, site
 
 class Sites(Database):
     """Sites and buildings."""
+
+    def put_configured(self, sites: Iterable[Site], buildings: Iterable[Building]) -> None:
+        """Add or replace everything that a configuration names."""
+        with self.together():
+            for value in sites:
+                self.put_site(value)
+            for item in buildings:
+                self.put_building(item)
 
     def put_site(self, value: Site) -> None:
         """Add a site, or replace the one of the same id."""
