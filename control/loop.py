@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import uuid4
 
 from broker.client import BrokerClient, Message
-from control.arbiter import BY, Standing, arbitrate
-from control.dispatch import Dispatcher, is_in_force
+from control.arbiter import arbitrate
+from control.dispatch import Dispatcher
 from control.gather import heating_gaps, learn_building, view_building
+from control.ledger import Ledger
 from control.strategy import decide
 from control.view import BuildingView, Memory, MeterGap, Proposal, WarmUp
 from core.calendar import HOUR_MS, Calendar
@@ -22,16 +23,14 @@ from core.config.models import Building, Config
 from core.config.models import Control as Settings
 from core.errors import CodecError, ConfigError, DomainError, PromessaError, UnavailableError
 from core.points import Point
-from core.priority import Slot
 from core.topics import Channel, Topic, every, parse_topic
 from stores.port import ReadingStore
-from stores.registry import CommandRecord, CommandState, Registry
+from stores.registry import Registry
 
 log = logging.getLogger("promessa.control")
 
 SESSION_EXPIRY_S: Final = 3600
 """How long the broker keeps results for a control that is away."""
-_HISTORY: Final = 100
 _DISPATCH_EVERY_MS: Final = 1000
 
 
@@ -118,6 +117,7 @@ class Control:
         self._registry = registry
         self._clock = clock
         self._cases = _cases(config)
+        self._ledgers = {case.building.id: Ledger(registry, case.building.id) for case in self._cases}
         self._inbox: deque[Message] = deque()
         self._data_ms: dict[str, int] = {}
         self._dispatched_ms = 0
@@ -203,7 +203,7 @@ class Control:
             building=building_id, now_ms=data_ms, memory=case.memory, gaps=case.gaps, warm_ups=case.warm_ups,
         )  # fmt: skip
         proposals, memory = decide(view)
-        command_ids = self._drive(case, view, proposals) if case.settings.mode == "drive" else []
+        command_ids = self._drive(case.settings, view, proposals) if case.settings.mode == "drive" else []
         if case.settings.mode == "advise":
             _advise(case, proposals)
         case.memory, case.decided_slot = memory, case.slot_of(data_ms)
@@ -222,48 +222,25 @@ class Control:
             )
             case.gaps_hour = hour
 
-    def _drive(self, case: _Case, view: BuildingView, proposals: list[Proposal]) -> list[str]:
+    def _drive(self, settings: Settings, view: BuildingView, proposals: list[Proposal]) -> list[str]:
         now_ms = self._clock.now_ms()
-        histories = {p.point.id: self._registry.commands(point=p.point.id, limit=_HISTORY) for p in proposals}
-        standing = {point: found for point, h in histories.items() if (found := standing_of(h))}
+        ledger = self._ledgers[view.building]
+        ledger.refresh(now_ms)
+        points = [proposal.point.id for proposal in proposals]
         commands = arbitrate(
             proposals,
-            standing,
-            [point for point, history in histories.items() if is_held(history, now_ms)],
+            {point: standing for point in points if (standing := ledger.standing(point))},
+            [point for point in points if ledger.is_held(point, now_ms)],
             device_values={
                 zone.setpoint.id: zone.setpoint_now.value for zone in view.zones if zone.setpoint_now.value is not None
             },
             now_ms=now_ms,
-            interval_ms=case.settings.decide_every_s * 1000,
+            interval_ms=settings.decide_every_s * 1000,
             new_id=lambda: uuid4().hex,
         )
         for command, proposal in commands:
             self._registry.queue_command(command, origin_model=proposal.model, expected_effect=proposal.strategy)
         return [command.id for command, _ in commands]
-
-
-def standing_of(history: Sequence[CommandRecord]) -> Standing | None:
-    """Our newest command in a point's history (newest first), None when there is none."""
-    for record in history:
-        command = record.command
-        if command.slot == Slot.SUPERVISORY and command.by == BY:
-            return Standing(
-                value=command.value,
-                issued_ms=command.issued_ms,
-                expires_ms=command.expires_ms,
-                is_live=is_in_force(record.state),
-                is_rejected=record.state is CommandState.REJECTED,
-            )
-    return None
-
-
-def is_held(history: Sequence[CommandRecord], now_ms: int) -> bool:
-    """Whether somebody with a stronger slot than ours has an entry in force, as far as the registry knows."""
-    newest: dict[int, CommandRecord] = {}
-    for record in history:
-        if record.command.slot < Slot.SUPERVISORY and is_in_force(record.state):
-            newest.setdefault(record.command.slot, record)
-    return any(r.command.value is not None and r.command.expires_ms > now_ms for r in newest.values())
 
 
 def _advise(case: _Case, proposals: list[Proposal]) -> None:

@@ -18,6 +18,8 @@ RESPOND_K: Final = 2.0
 MAX_RESPOND_K: Final = 5.0
 LOWEST_K: Final = -20.0
 HIGHEST_K: Final = 10.0
+RESOLUTION_K: Final = 2.0
+"""Smaller changes are not worth a command."""
 _REQUEST_K: Final = 0.3
 _URGENT_K: Final = 1.0
 
@@ -54,7 +56,7 @@ def remember(view: BuildingView) -> Memory:
 
 
 def propose(view: BuildingView) -> list[Proposal]:
-    """Supply temperature, rounded to a whole degree; let go of without weather or without any zone to see."""
+    """Supply temperature in steps of `RESOLUTION_K`; let go of without weather or without any zone to see."""
     point = view.supply_setpoint
     if point is None or point.limits is None:
         return []
@@ -64,7 +66,8 @@ def propose(view: BuildingView) -> list[Proposal]:
     if all(zone.temperature.value is None for zone in view.zones):
         return [Proposal(point, None, NAME, "Let go: no zone has a usable temperature.")]
     trim = view.memory.supply_trim.kelvin
-    value = min(max(float(round(curve_c(view.outdoor.value) + trim)), point.limits.minimum), point.limits.maximum)
+    whole = RESOLUTION_K * round((curve_c(view.outdoor.value) + trim) / RESOLUTION_K)
+    value = min(max(whole, point.limits.minimum), point.limits.maximum)
     asked = requests(view)
     demand = f"{asked} requests of zones for more" if asked else "every zone is satisfied"
     why = f"{view.outdoor.value:.1f} °C outdoors, {demand}: weather curve {trim:+.1f} K gives {value:.0f} °C."

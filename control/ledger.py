@@ -1,0 +1,75 @@
+"""What was asked of a building's points lately, followed in the registry without reading it all each time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from control.arbiter import BY, REJECTED_REST_MS, Standing
+from control.dispatch import is_in_force
+from core.priority import Slot
+from stores.registry import CommandRecord, CommandState, Registry
+
+_PAGE: Final = 20
+_DEEPEST: Final = 1000
+
+
+class Ledger:
+    """The commands of one building that still matter.
+
+    Parameters
+    ----------
+    registry
+        Where all of them are kept.
+    building
+        ``site/building``.
+    """
+
+    def __init__(self, registry: Registry, building: str) -> None:
+        self._registry = registry
+        self._building = building
+        self._records: dict[str, CommandRecord] = {}
+
+    def refresh(self, now_ms: int) -> None:
+        """Read what is new, and what has become of the commands that were open."""
+        known = self._records
+        oldest_open = min((r.sequence for r in known.values() if r.state.is_open), default=None)
+        fresh: dict[str, CommandRecord] = {}
+        after = None
+        while len(fresh) < _DEEPEST:
+            page = self._registry.commands(building=self._building, limit=_PAGE, after=after)
+            fresh.update({record.command.id: record for record in page})
+            if len(page) < _PAGE:
+                break
+            after = page[-1].sequence
+            is_joined = page[-1].command.id in known
+            if is_joined and (oldest_open is None or after <= oldest_open):
+                break
+        merged = known | fresh
+        # A refused command matters for as long as it must rest; nothing else outlives its expiry.
+        self._records = {k: r for k, r in merged.items() if r.command.expires_ms + REJECTED_REST_MS > now_ms}
+
+    def standing(self, point: str) -> Standing | None:
+        """Our newest command for a point, None when there is none of late."""
+        ours = [
+            r
+            for r in self._records.values()
+            if (r.command.point, r.command.slot, r.command.by) == (point, Slot.SUPERVISORY, BY)
+        ]
+        if not ours:
+            return None
+        newest = max(ours, key=lambda record: record.sequence)
+        return Standing(
+            value=newest.command.value,
+            issued_ms=newest.command.issued_ms,
+            expires_ms=newest.command.expires_ms,
+            is_live=is_in_force(newest.state),
+            is_rejected=newest.state is CommandState.REJECTED,
+        )
+
+    def is_held(self, point: str, now_ms: int) -> bool:
+        """Whether somebody with a stronger slot than ours has an entry in force, as far as the registry knows."""
+        newest: dict[int, CommandRecord] = {}
+        for record in sorted(self._records.values(), key=lambda r: r.sequence):
+            if record.command.point == point and record.command.slot < Slot.SUPERVISORY and is_in_force(record.state):
+                newest[record.command.slot] = record
+        return any(r.command.value is not None and r.command.expires_ms > now_ms for r in newest.values())

@@ -1,0 +1,93 @@
+"""What was asked of a building lately."""
+
+import pytest
+
+from control.arbiter import BY
+from control.ledger import Ledger
+from core.commands import Command, Outcome, Result
+from stores.registry import Registry
+from tests.control.views import setpoint
+
+NOW = 1_768_380_000_000
+HOUR = 3_600_000
+POINT = setpoint().id
+
+
+def put(
+    registry: Registry, name: str, value: float | None, outcome: Outcome | None = Outcome.APPLIED, *, slot: int = 12,
+    at_ms: int = NOW, lasts_ms: int = HOUR, by: str = BY,
+) -> None:  # fmt: skip
+    registry.queue_command(Command(name, POINT, slot, value, by, "Because.", at_ms, at_ms + lasts_ms))
+    if outcome is not None:
+        registry.record_result(Result(name, POINT, outcome, at_ms))
+
+
+def read(registry: Registry, now_ms: int = NOW) -> Ledger:
+    ledger = Ledger(registry, "torino/calvino")
+    ledger.refresh(now_ms)
+    return ledger
+
+
+@pytest.mark.parametrize(
+    ("outcome", "live", "rejected"),
+    [
+        (None, True, False),
+        (Outcome.APPLIED, True, False),
+        (Outcome.REJECTED, False, True),
+        (Outcome.FAILED, False, False),
+        (Outcome.SUPERSEDED, False, False),
+    ],
+)
+def test_our_newest_command_stands(registry: Registry, outcome: Outcome | None, *, live: bool, rejected: bool) -> None:
+    put(registry, "old", 16.0)
+    put(registry, "new", 20.5, outcome)
+    standing = read(registry).standing(POINT)
+    assert standing is not None
+    assert (standing.value, standing.is_live, standing.is_rejected) == (20.5, live, rejected)
+
+
+@pytest.mark.parametrize(
+    ("person", "held"),
+    [
+        ([], False),
+        ([("p", 22.0, Outcome.APPLIED)], True),
+        ([("p", 22.0, None)], True),
+        ([("p", 22.0, Outcome.REJECTED)], False),
+        ([("p", 22.0, Outcome.APPLIED), ("q", None, Outcome.APPLIED)], False),
+        ([("p", 22.0, Outcome.APPLIED), ("q", 30.0, Outcome.REJECTED)], True),
+    ],
+    ids=["nobody", "in force", "on its way", "refused", "released", "a second one refused"],
+)
+def test_a_stronger_slot_holds_a_point(
+    registry: Registry, person: list[tuple[str, float | None, Outcome | None]], *, held: bool
+) -> None:
+    for name, value, outcome in person:
+        put(registry, name, value, outcome, slot=8, by="anna")
+    put(registry, "ours", 20.5)
+    assert read(registry).is_held(POINT, NOW) == held
+    assert not read(registry).is_held(POINT, NOW + HOUR)
+
+
+def test_a_long_override_is_not_forgotten_among_many_commands(registry: Registry) -> None:
+    put(registry, "p", 22.0, slot=8, by="anna", lasts_ms=200 * HOUR)
+    ledger = read(registry)
+    for i in range(100):
+        put(registry, f"c{i}", 20.0 + i % 2, at_ms=NOW + i * HOUR)
+        ledger.refresh(NOW + i * HOUR)
+    assert ledger.is_held(POINT, NOW + 100 * HOUR)
+    assert read(registry, NOW + 100 * HOUR).is_held(POINT, NOW + 100 * HOUR)
+
+
+def test_an_open_command_is_followed_to_its_end_behind_newer_ones(registry: Registry) -> None:
+    put(registry, "p", 22.0, outcome=None, slot=8, by="anna", lasts_ms=200 * HOUR)
+    ledger = read(registry)
+    for i in range(60):
+        put(registry, f"c{i}", 20.0 + i % 2, at_ms=NOW + i)
+    registry.record_result(Result("p", POINT, Outcome.REJECTED, NOW + 100))
+    ledger.refresh(NOW + 100)
+    assert not ledger.is_held(POINT, NOW + 100)
+
+
+def test_commands_of_other_hands_in_our_slot_are_not_ours(registry: Registry) -> None:
+    put(registry, "x", 20.5, by="somebody")
+    assert read(registry).standing(POINT) is None
