@@ -5,13 +5,26 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Final
 
 import typer
 
 from cli import doctor, enroll, fit, processes, simulate, up
 from cli.demo import demo
 from core.errors import PromessaError
+
+RUN_ON: Final = ("up", "gateway", "ingest", "control", "api", "simulate", "replay")
+
+
+class LogLevel(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
 
 app = typer.Typer(
     name="promessa",
@@ -40,14 +53,18 @@ app.add_typer(enroll.app, name="enroll", rich_help_panel="Look after")
 
 @app.callback()
 def _options(
+    context: typer.Context,
     log_level: Annotated[
-        str, typer.Option(envvar="PROMESSA_LOG_LEVEL", help="debug, info, warning or error.", show_default=True)
-    ] = "info",
+        LogLevel | None,
+        typer.Option(envvar="PROMESSA_LOG_LEVEL", help="Of what is logged; info for what runs on, else warning."),
+    ] = None,
 ) -> None:
-    level = logging.getLevelNamesMapping().get(log_level.upper())
-    if level is None:
-        raise typer.BadParameter(f"{log_level!r} is not debug, info, warning or error", param_hint="--log-level")
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    usual = LogLevel.INFO if context.invoked_subcommand in RUN_ON else LogLevel.WARNING
+    logging.basicConfig(
+        level=(log_level or usual).upper(),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from broker.client import Message
 from cli.demo import scenario
 from control.dispatch import Dispatcher
 from core.commands import Command, Outcome
@@ -47,14 +48,16 @@ def override(library: LibraryCircle, value: float | None, hours: float, slot: Sl
     command = Command(
         f"test-{now_ms}-{value}", HALL, slot, value, "anna", "lecture", now_ms, now_ms + int(hours * 3_600_000)
     )
-    with_results: list[Dispatcher] = []
-    sender = client(library.broker.settings("api"), lambda message: with_results[0].handle(message))
-    with_results.append(Dispatcher(library.registry, sender, library.clock))
+    heard: list[Message] = []
+    sender = client(library.broker.settings("api"), heard.append)
+    dispatcher = Dispatcher(library.registry, sender, library.clock)
     sender.connect()
     library.registry.queue_command(command)
-    with_results[0].dispatch()
+    dispatcher.dispatch()
     for _ in range(400):
         sender.pump(0.005)
+        while heard:
+            dispatcher.handle(heard.pop(0))
         library.circle.settle()
         record = library.registry.command(command.id)
         if record is not None and not record.state.is_open:

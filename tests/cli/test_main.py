@@ -1,0 +1,98 @@
+"""The command line: clear lines, exit statuses, secrets shown once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+COMMANDS = ["demo", "up", "gateway", "ingest", "control", "api", "doctor", "fit", "gap", "simulate", "replay", "enroll"]
+
+
+def test_help_names_every_command(run: Run) -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    assert [name for name in COMMANDS if name not in done.stdout] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(run: Run, command: str) -> None:
+    done = run(command, "--help")
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["gateway", "ingest", "control", "api", "doctor", "up"])
+def test_without_a_configuration_it_says_where_it_looked(run: Run, command: str) -> None:
+    done = run(command)
+    assert done.returncode == 78
+    assert done.stderr.strip().splitlines()[-1].startswith("promessa: no configuration: give --config FILE")
+
+
+def test_a_mistake_in_the_file_is_one_line_with_its_place(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "promessa.toml").write_text("[api]\nport = 'many'\n")
+    done = run("api")
+    assert done.returncode == 78
+    assert done.stderr.strip() == "promessa: promessa.toml:2: api.port: Expected `int`, got `str`"
+
+
+@pytest.mark.parametrize("command", ["ingest", "control", "api"])
+def test_nothing_starts_without_a_secret(run: Run, tmp_path: Path, command: str) -> None:
+    (tmp_path / "promessa.toml").write_text("")
+    done = run(command)
+    assert done.returncode == 78
+    assert "promessa enroll" in done.stderr
+
+
+def test_enrolled_gateways_get_a_credential_that_is_kept_only_as_a_hash(run: Run, tmp_path: Path) -> None:
+    done = run("enroll", "gateway", "calvino", "--site", "torino", "--directory", "broker", "--json")
+    made = json.loads(done.stdout)
+    assert made["username"] == "torino/calvino"
+    assert 'id = "calvino"' in made["configuration"]
+    assert made["password"] not in made["configuration"]
+    files = "".join(path.read_text() for path in (tmp_path / "broker").iterdir())
+    assert made["password"] not in files
+    assert "torino/calvino" in files
+
+
+def test_a_name_that_could_reach_other_topics_is_refused(run: Run) -> None:
+    done = run("enroll", "gateway", "a/#", "--site", "torino", "--directory", "broker")
+    assert done.returncode == 65
+    assert "'a/#'" in done.stderr
+
+
+def test_an_api_key_is_shown_once(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "promessa.toml").write_text('[registry]\nurl = "sqlite:///registry.db"\n')
+    first = run("enroll", "key", "anna", "--role", "operator")
+    again = run("enroll", "key", "anna")
+    assert first.returncode == 0
+    assert first.stdout.startswith("promessa_")
+    assert again.returncode != 0
+    assert first.stdout.strip().encode() not in (tmp_path / "registry.db").read_bytes()
+
+
+def test_doctor_says_what_to_do(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "promessa.toml").write_text(
+        '[broker]\nport = 1\nusername = "ingest"\npassword = "x"\n'
+        '[registry]\nurl = "sqlite:///registry.db"\n[store]\nsqlite = { path = "readings.db" }\n'
+    )
+    done = run("doctor", "--json")
+    found = {finding["check"]: finding for finding in json.loads(done.stdout)}
+    assert done.returncode == 1
+    assert found["broker"]["level"] == "failed"
+    assert "Mosquitto" in found["broker"]["advice"]
+    assert found["clock"]["level"] == "ok"
+    assert found["API keys"]["advice"].startswith("promessa enroll key")
+
+
+def test_fit_and_gap_name_what_is_missing(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "promessa.toml").write_text(
+        '[registry]\nurl = "sqlite:///registry.db"\n[store]\nsqlite = { path = "readings.db" }\n'
+    )
+    for arguments in (["fit", "a/b"], ["gap", "a/b", "--from", "2026-01-01", "--to", "2026-02-01"]):
+        done = run(*arguments)
+        assert done.returncode == 66
+        assert done.stderr.strip() == "promessa: building a/b is not in the registry"
