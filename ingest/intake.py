@@ -40,6 +40,9 @@ _RETRY_MAX_S: Final = 10.0
 _REVISION_EVERY_S: Final = 1.0
 _STORED_EXPIRY_S: Final = 3600
 _LETTER_ROWS: Final = 50
+_TAKE_ROWS: Final = 5000
+_STORED_IDS: Final = 1000
+"""Most ids in one message: an answer must not be larger than the broker takes."""
 _SOURCES: Final = 20_000
 
 
@@ -47,9 +50,10 @@ _SOURCES: Final = 20_000
 class _Load:
     """Messages on their way into the store, judged once however often the store has to be asked."""
 
-    messages: list[Message]
+    messages: list[Message] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
-    stored: dict[str, Stored] = field(default_factory=dict)
+    ids: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    until_ms: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     faults: list[tuple[str, Fault]] = field(default_factory=list)
     refused: int = 0
 
@@ -92,7 +96,7 @@ class Ingest:
         self._marks = Marks()
         self._sources: dict[str, Source] = {}
         self._inbox: list[Message] = []
-        self._load: _Load | None = None
+        self._load = _Load()
         self._revision = -1
         self._revision_due_s = 0.0
         self._retries = 0
@@ -110,7 +114,7 @@ class Ingest:
 
         With the store away it keeps what it has, takes nothing more, and tries again with back-off.
         """
-        if self._inbox or self._load is not None:
+        if self._inbox or self._load.messages:
             wait_s = self._retry_at_s - monotonic_s()
             self.client.pump(max(0.0, min(wait_s, timeout_s)), read=False)
             if wait_s > timeout_s:
@@ -141,14 +145,15 @@ class Ingest:
     def _drain(self) -> int:
         stored = 0
         try:
-            while self._inbox or self._load is not None:
-                if self._load is None:
-                    self._load = self._take()
-                if self._load.rows:
-                    self._store.write(self._load.rows)
-                stored += len(self._load.rows)
-                self._finish(self._load)
-                self._load = None
+            while self._inbox or self._load.messages:
+                load = self._load
+                while self._inbox and len(load.rows) < self._settings.flush_rows:
+                    self._take(load)
+                if load.rows:
+                    self._store.write(load.rows)
+                self._load = _Load()
+                self._finish(load)
+                stored += len(load.rows)
         except UnavailableError as error:
             self._wait(error)
         else:
@@ -162,41 +167,38 @@ class Ingest:
         self._retry_at_s = monotonic_s() + wait_s
         log.warning("store_unavailable code=%s error=%r retry_in_s=%.1f", error.code, error.message, wait_s)
 
-    def _take(self) -> _Load:
-        """Take messages from the inbox, up to ``flush_rows`` readings, and judge them.
+    def _take(self, load: _Load) -> None:
+        """Take some messages from the inbox into `load`: as many readings as the processor's cache holds, judged.
 
-        Until everything that can fail has been done the inbox stays as it is.
+        Until everything that can fail has been done, inbox and load stay as they are.
         """
-        load = _Load([])
+        messages: list[Message] = []
         deliveries: list[Delivery] = []
-        states: list[tuple[Source, bytes, GatewayState]] = []
+        faults: list[tuple[str, Fault]] = []
         rows = 0
         for message in self._inbox:
-            if rows >= self._settings.flush_rows:
+            if rows >= _TAKE_ROWS:
                 break
-            load.messages.append(message)
+            messages.append(message)
             try:
                 source = self._sources.get(message.topic) or self._source(message.topic)
                 if source.channel is Channel.READINGS:
-                    batch, faults = read_batch(message.payload)
+                    batch, wrong = read_batch(message.payload)
                     deliveries.append(Delivery(source, batch.id, batch.rows))
                     rows += len(batch.rows)
-                    load.faults += [(message.topic, fault) for fault in faults]
                 elif message.payload:
-                    states.append((source, message.payload, decode_message(message.payload, GatewayState)))
+                    wrong = self._register(source, decode_message(message.payload, GatewayState))
+                else:
+                    continue
+                faults += [(message.topic, fault) for fault in wrong]
             except DomainError as error:
-                load.faults.append((message.topic, Fault(message.payload, error.code, error.message)))
-        for source, payload, state in states:
-            try:
-                faults = self._register(source, state)
-            except DomainError as error:
-                faults = [Fault(payload, error.code, error.message)]
-            load.faults += [(source.topic, fault) for fault in faults]
+                faults.append((message.topic, Fault(message.payload, error.code, error.message)))
         self._refresh()
-        del self._inbox[: len(load.messages)]
+        del self._inbox[: len(messages)]
+        load.messages += messages
+        load.faults += faults
         if deliveries:
             self._judge(load, deliveries)
-        return load
 
     def _source(self, name: str) -> Source:
         if len(self._sources) >= _SOURCES:
@@ -242,15 +244,16 @@ class Ingest:
         take_over(self._table, verdict.standing)
         self._marks.recall(columns, verdict.quality, verdict.late)
         self._marks.remember(columns, verdict.quality, verdict.in_order)
-        load.rows = sifted.rows
+        rows = sifted.rows
         for at in np.flatnonzero(verdict.quality != columns.quality).tolist():
-            point, time_ms, value, _ = load.rows[at]
+            point, time_ms, value, _ = rows[at]
             code = int(verdict.quality[at])
-            load.rows[at] = (point, time_ms, value, code)
+            rows[at] = (point, time_ms, value, code)
             self._marked[code] += 1
-        load.refused = len(sifted.refused)
+        load.rows += rows
+        load.refused += len(sifted.refused)
         load.faults += _faults_of(sifted)
-        load.stored = _stored_of(deliveries, sifted, verdict.quality == Quality.UNCERTAIN_CLOCK)
+        _note_stored(load, deliveries, sifted, verdict.quality == Quality.UNCERTAIN_CLOCK)
 
     def _finish(self, load: _Load) -> None:
         """Everything of `load` is durable: put aside what was refused, acknowledge, count."""
@@ -258,30 +261,30 @@ class Ingest:
             self._letters.put(name, *fault)
         for message in load.messages:
             self.client.ack(message)
-        for name, stored in load.stored.items():
-            # Not sent, or lost on its way: the gateway sends the batch again, and is told again.
-            self.client.publish(name, encode(stored), expiry_s=_STORED_EXPIRY_S)
-            self._newest_ms = max(self._newest_ms, stored.until_ms)
+        for name in load.ids.keys() | load.until_ms.keys():
+            ids, until_ms = load.ids[name], load.until_ms[name]
+            for start in range(0, max(len(ids), 1), _STORED_IDS):
+                # Not sent, or lost on its way: the gateway sends the batch again, and is told again.
+                stored = Stored(ids[start : start + _STORED_IDS], until_ms)
+                self.client.publish(name, encode(stored), expiry_s=_STORED_EXPIRY_S)
+            self._newest_ms = max(self._newest_ms, until_ms)
         if load.rows:
             self._stored_ms = self._clock.now_ms()
         self._counts.update(messages=len(load.messages), readings=len(load.rows), refused=load.refused)
         log.debug("load_stored messages=%d rows=%d refused=%d", len(load.messages), len(load.rows), load.refused)
 
 
-def _stored_of(deliveries: Sequence[Delivery], sifted: Sifted, ahead: Flags) -> dict[str, Stored]:
-    """What to tell on each ``stored`` topic; a reading ahead of the clock does not move its listeners' time."""
-    ids: defaultdict[str, list[str]] = defaultdict(list)
-    until_ms: defaultdict[str, int] = defaultdict(int)
+def _note_stored(load: _Load, deliveries: Sequence[Delivery], sifted: Sifted, ahead: Flags) -> None:
+    """Note what to tell on each ``stored`` topic; a reading ahead of the clock does not move its listeners' time."""
     time_ms = np.where(ahead, 0, sifted.columns.time_ms)
     counts = np.array([count for count in sifted.counts if count], np.int64)
     newest = iter(np.maximum.reduceat(time_ms, np.cumsum(counts) - counts).tolist() if len(counts) else [])
     for delivery, count in zip(deliveries, sifted.counts, strict=True):
         told = delivery.source.stored
         if delivery.id:
-            ids[told].append(delivery.id)
+            load.ids[told].append(delivery.id)
         if count:
-            until_ms[told] = max(until_ms[told], next(newest))
-    return {told: Stored(ids[told], until_ms[told]) for told in {**ids, **until_ms}}
+            load.until_ms[told] = max(load.until_ms[told], next(newest))
 
 
 def _faults_of(sifted: Sifted) -> list[tuple[str, Fault]]:

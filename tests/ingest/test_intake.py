@@ -94,6 +94,20 @@ def test_intake_holds_no_more_than_it_can_while_the_store_is_away(rig: Rig) -> N
     assert len(rig.stored(POINT)) == 99_901
 
 
+def test_many_batches_at_once_are_acknowledged_in_messages_that_the_broker_takes(rig: Rig) -> None:
+    rig.declare(temperature())
+    rig.ingest.close()
+    names = [f"{i:0>128}" for i in range(9000)]
+    for i, name in enumerate(names):
+        rig.gateway().send(encode(Batch(name, [(POINT, NOW_MS - 1000 * i, 20.0, 0)])))
+        if i % 15 == 14:
+            rig.gateway().client.pump(0.0)
+    rig.ingest = rig.new_intake()
+    rig.until(lambda: len(rig.gateway().stored_ids) >= 9000, within_s=60)
+    assert sorted(rig.gateway().stored_ids) == names
+    assert rig.ingest.client.connections == 1
+
+
 def test_intake_that_dies_before_it_stored_gets_everything_again(rig: Rig) -> None:
     rig.declare(temperature())
     rig.store.plugged = False

@@ -51,10 +51,11 @@ def test_process_stores_and_tells_systemd(tmp_path: Path, monkeypatch: pytest.Mo
         with running(config):
             assert systemd.recv(100) == b"READY=1"
             assert systemd.recv(100).startswith(b"WATCHDOG=1")
-            gateway.send(encode(Batch("one", [("site/b/t", NOW_MS, 20.0, 0)])))
             deadline = time.monotonic() + 15
             while not gateway.stored_ids and time.monotonic() < deadline:
-                gateway.client.pump(0.1)
+                # Again and again, as gateways do: the first may be sent before ingest has subscribed.
+                gateway.send(encode(Batch("one", [("site/b/t", NOW_MS, 20.0, 0)])))
+                gateway.client.pump(0.3)
         assert systemd.recv(100) == b"STOPPING=1"
         gateway.client.close()
     systemd.close()
