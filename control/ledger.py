@@ -28,23 +28,23 @@ class Ledger:
         self._registry = registry
         self._building = building
         self._records: dict[str, CommandRecord] = {}
+        self._seen_to = -1
 
     def refresh(self, now_ms: int) -> None:
         """Read what is new, and what has become of the commands that were open."""
-        known = self._records
-        oldest_open = min((r.sequence for r in known.values() if r.state.is_open), default=None)
-        fresh: dict[str, CommandRecord] = {}
-        after = None
+        # Everything down to the newest seen is new; everything down to the oldest still open may have changed.
+        open_ones = [r.sequence for r in self._records.values() if r.state.is_open]
+        seen_to = min([self._seen_to, *open_ones])
+        fresh: list[CommandRecord] = []
         while len(fresh) < _DEEPEST:
+            after = fresh[-1].sequence if fresh else None
             page = self._registry.commands(building=self._building, limit=_PAGE, after=after)
-            fresh.update({record.command.id: record for record in page})
-            if len(page) < _PAGE:
+            fresh += page
+            if len(page) < _PAGE or page[-1].sequence <= seen_to:
                 break
-            after = page[-1].sequence
-            is_joined = page[-1].command.id in known
-            if is_joined and (oldest_open is None or after <= oldest_open):
-                break
-        merged = known | fresh
+        if fresh:
+            self._seen_to = fresh[0].sequence
+        merged = self._records | {record.command.id: record for record in fresh}
         # A refused command matters for as long as it must rest; nothing else outlives its expiry.
         self._records = {k: r for k, r in merged.items() if r.command.expires_ms + REJECTED_REST_MS > now_ms}
 
