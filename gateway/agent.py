@@ -91,6 +91,7 @@ class Gateway:
         self._devices = make_devices(settings, clock, drivers or {})
         self._points = [p.point() for d in settings.devices for p in d.points]
         self._device_of = {point: device for device in self._devices for point in device.points}
+        self._arrays = Arrays(Path(settings.state), now_ms)
         self._spool = Spool(
             Path(settings.spool),
             max_bytes=settings.spool_max_mb * 1_000_000,
@@ -99,7 +100,6 @@ class Gateway:
         )
         self._epoch = self._spool.epoch
         self._outgoing = Outgoing(self._spool.numbers(), settings.resend_after_s)
-        self._arrays = Arrays(Path(settings.state), now_ms)
         self._actuator = Actuator(
             [p for d in settings.devices for p in d.points],
             self._arrays,

@@ -36,6 +36,7 @@ class Arrays:
     """The gateway's memory of what it was asked.
 
     Every change is on disk when its method returns, or together with others at the end of `transaction`.
+    The file is this gateway's alone while it is open: a second gateway with the same files does not start.
     A corrupt file is set aside and a new one begun: every array is empty then, and the schedule is in force.
 
     Parameters
@@ -48,7 +49,7 @@ class Arrays:
 
     def __init__(self, path: Path, now_ms: int) -> None:
         self._path = path
-        self._db, self.set_aside = open_durable(path, _SCHEMA, now_ms)
+        self._db, self.set_aside = open_durable(path, _SCHEMA, now_ms, exclusive=True)
         self._depth = 0
         self._load()
         self._forgot_ms = 0

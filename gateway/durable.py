@@ -20,7 +20,9 @@ class NotKeptError(PromessaError):
     code = "gateway.not-kept"
 
 
-def open_durable(path: Path, schema: str, now_ms: int) -> tuple[sqlite3.Connection, Path | None]:
+def open_durable(
+    path: Path, schema: str, now_ms: int, *, exclusive: bool = False
+) -> tuple[sqlite3.Connection, Path | None]:
     """Open a database of ours, or a new one when it is corrupt.
 
     Parameters
@@ -31,6 +33,8 @@ def open_durable(path: Path, schema: str, now_ms: int) -> tuple[sqlite3.Connecti
         Statements that may run on every opening.
     now_ms
         Names the file that is set aside.
+    exclusive
+        Nobody else may open it while we have it.
 
     Returns
     -------
@@ -42,19 +46,21 @@ def open_durable(path: Path, schema: str, now_ms: int) -> tuple[sqlite3.Connecti
     Raises
     ------
     ConfigError
-        The path cannot be written.
+        The path cannot be written, or somebody else has it.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return _open(path, schema), None
+            return _open(path, schema, exclusive=exclusive), None
         except sqlite3.DatabaseError as error:
             if not is_corrupt(error):
                 raise
             aside = set_aside(path, now_ms)
             log.error("file_corrupt path=%s error=%r set_aside=%s", path, str(error), aside)  # noqa: TRY400 - no fault of ours
-            return _open(path, schema), aside
+            return _open(path, schema, exclusive=exclusive), aside
     except (OSError, sqlite3.Error) as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            raise ConfigError(f"{path}: another gateway is using it") from error
         raise ConfigError(f"{path}: cannot be opened for writing: {error}") from error
 
 
@@ -78,9 +84,11 @@ def is_full(error: sqlite3.Error) -> bool:
     return error.sqlite_errorcode == sqlite3.SQLITE_FULL
 
 
-def _open(path: Path, schema: str) -> sqlite3.Connection:
-    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+def _open(path: Path, schema: str, *, exclusive: bool) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
     try:
+        if exclusive:
+            database.execute("PRAGMA locking_mode=EXCLUSIVE")
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
         database.execute("PRAGMA journal_size_limit=4194304")

@@ -284,6 +284,11 @@ def test_a_corrupt_state_falls_back_to_the_schedule(site: Site) -> None:
     assert site.device.values[SETPOINT] == 18.0
 
 
+def test_a_second_gateway_with_the_same_files_does_not_start(site: Site) -> None:
+    with pytest.raises(ConfigError, match="another gateway is using it"):
+        Arrays(site.folder / "state.db", NOW)
+
+
 def test_narrower_limits_after_a_restart_drop_what_they_exclude(site: Site) -> None:
     site.receive(ask("person", 25.0, Slot.PERSON))
     site.poll()
