@@ -73,8 +73,11 @@ name = "library"
 driver = "modbus"
 poll_every_s = 0.5
 options = {{ host = "127.0.0.1", port = {port} }}
-points = [{{ id = "torino/calvino/hall/temperature", brick_class = "Zone_Air_Temperature_Sensor", unit = "Cel",
-            source = {{ table = "input", address = 21, type = "int16", scale = 0.01 }} }}]
+[[gateway.devices.points]]
+id = "torino/calvino/hall/temperature"
+brick_class = "Zone_Air_Temperature_Sensor"
+unit = "Cel"
+source = {{ table = "input", address = 21, type = "int16", scale = 0.01 }}
 """)
     log = tmp_path / "up.log"
     with log.open("wb") as file:
