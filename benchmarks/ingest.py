@@ -2,7 +2,7 @@
 
 ::
 
-    python -m benchmarks.ingest --store sqlite --rows 1 --rows 50 --seconds 5
+    python -m benchmarks.ingest --store sqlite --store influxdb --rows 1 --rows 50
 
 A real Mosquitto queues QoS 1 messages for a persistent session; then a bare subscriber, which acknowledges and does
 nothing else, or `ingest.intake.Ingest` empties the queue. There are two bare subscribers: plain paho, and
