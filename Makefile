@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
 BIN    := $(VENV)/bin
-PACKAGES := api broker cli control core gateway ingest predict simulators stores
 
 .PHONY: help demo test check format bench lock clean
 help: ## say what there is

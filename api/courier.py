@@ -80,6 +80,7 @@ class Courier:
         while not self._stopping.is_set():
             client.pump(_TURN_S)
             try:
+                dispatcher.note_sent()
                 _take(inbox, dispatcher)
                 if self._woken.is_set() or monotonic_s() >= due_s:
                     self._woken.clear()

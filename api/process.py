@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 from threading import Event
 from typing import Final
 
@@ -15,6 +13,7 @@ from broker.paho import PahoClient
 from core.clock import SystemClock
 from core.config import Config
 from core.errors import UnavailableError
+from service.notify import notify
 from stores.readings import open_store
 from stores.registry import Registry
 
@@ -68,17 +67,9 @@ def run(config: Config, stop: Event) -> None:
         )
         with courier, ApiServer(app, config.api.host, config.api.port) as server:
             log.info("api_started url=%s", server.url)
-            _notify("READY=1")
+            notify("READY=1")
             while not stop.wait(_REPORT_EVERY_S):
                 if not (server.is_alive and courier.is_alive):
                     raise StoppedError(f"the API stopped: server={server.is_alive} courier={courier.is_alive}")
-                _notify("WATCHDOG=1\nSTATUS=serving")
-            _notify("STOPPING=1")
-
-
-def _notify(state: str) -> None:
-    """Tell systemd (sd_notify(3)); without it, nobody."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if address:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-            sock.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+                notify("WATCHDOG=1\nSTATUS=serving")
+            notify("STOPPING=1")

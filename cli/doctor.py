@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 from rich.table import Table
@@ -19,9 +20,11 @@ from cli.settings import find_config, read_config
 from core.clock import SystemClock, from_ms
 from core.codec import Status
 from core.config import Config
-from core.errors import PromessaError
+from core.config.models import Broker
+from core.errors import BrokerError, PromessaError
 
 _STALE_AFTER_S: Final = 3600
+_CONNECT_TIMEOUT_S: Final = 5.0
 _NOT_BEFORE: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _CERTIFICATE_WARNING_DAYS: Final = 30
 _LEAST_FREE_BYTES: Final = 1 << 30
@@ -45,11 +48,18 @@ class Finding:
     advice: str = ""
 
 
-def doctor(*, config: ConfigFile = None, as_json: AsJson = False) -> None:
+def doctor(
+    *,
+    config: ConfigFile = None,
+    login: Annotated[
+        bool, typer.Option(help="Also log in with the credential; a process that uses it is thrown off for a moment.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Check clock, broker, certificates, store, registry, spool and the age of the data, and say what to do."""
     path = find_config(config)
     settings = read_config(path)
-    findings = [Finding("configuration", Level.OK, str(path)), *examine(settings)]
+    findings = [Finding("configuration", Level.OK, str(path)), *examine(settings, login=login)]
     if as_json:
         print_json([asdict(f) for f in findings])
     else:
@@ -61,10 +71,10 @@ def doctor(*, config: ConfigFile = None, as_json: AsJson = False) -> None:
     raise typer.Exit(int(any(f.level is Level.FAILED for f in findings)))
 
 
-def examine(settings: Config) -> Iterator[Finding]:
+def examine(settings: Config, *, login: bool = False) -> Iterator[Finding]:
     """Look at everything that `settings` names."""
     yield from _guarded("clock", _clock)
-    yield from _guarded("broker", lambda: _broker(settings))
+    yield from _guarded("broker", lambda: _broker(settings, login=login))
     if settings.broker.tls_ca:
         yield from _guarded("certificate", lambda: _certificate(Path(settings.broker.tls_ca)))
     if settings.gateway is not None:
@@ -98,19 +108,31 @@ def _clock() -> Iterator[Finding]:
         yield Finding("clock", Level.OK, now.isoformat(timespec="seconds"))
 
 
-def _broker(settings: Config) -> Iterator[Finding]:
-    from broker.paho import PahoClient
-
+def _broker(settings: Config, *, login: bool) -> Iterator[Finding]:
     broker = settings.broker
     where = f"{broker.host}:{broker.port}"
     if not broker.username:
-        yield Finding("broker", Level.WARNING, f"{where}, no credential in [broker]",
-                      "'promessa up' starts one of its own; otherwise promessa enroll")  # fmt: skip
+        advice = "'promessa up' starts one of its own; otherwise promessa enroll"
+        yield Finding("broker", Level.WARNING, f"{where}, no credential in [broker]", advice)
         return
-    client = PahoClient(broker, f"doctor-{broker.username.replace('/', '-')}", on_message=lambda _: None)
-    try:
-        client.connect(5.0)
+    if login:
+        _log_in(broker)
         yield Finding("broker", Level.OK, f"{where} accepts {broker.username}")
+        return
+    try:
+        socket.create_connection((broker.host, broker.port), timeout=_CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        raise BrokerError(f"MQTT broker {where}: {error.strerror or error}") from error
+    yield Finding("broker", Level.OK, f"{where} listens")
+
+
+def _log_in(broker: Broker) -> None:
+    from broker.paho import PahoClient
+
+    # The broker takes the user name for the client's id, so this takes over from a process that is logged in.
+    client = PahoClient(broker, broker.username, on_message=lambda _: None)
+    try:
+        client.connect(_CONNECT_TIMEOUT_S)
     finally:
         client.close()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from broker.enrolment import ACL_FILE, PASSWORDS_FILE, Kind, enroll
+from cli.supervisor import own_environ
 from core.clock import monotonic_s
 from core.config.models import Broker
 from core.errors import UnavailableError
@@ -103,7 +104,12 @@ class LocalMosquitto:
         log = self.directory / "mosquitto.log"
         with log.open("ab") as file:
             self._process = subprocess.Popen(  # noqa: S603 - a program found on the system's own paths
-                [program, "-c", str(config)], stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
+                [program, "-c", str(config)],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                env=own_environ(os.environ),
+                start_new_session=True,
             )
         deadline_s = monotonic_s() + _START_TIMEOUT_S
         while not self._answers():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.clock import monotonic_s
+from service.notify import notify
 
 log = logging.getLogger("promessa.up")
 
@@ -30,6 +31,11 @@ class Program:
     fatal: frozenset[int] = frozenset({64, 78})
 
 
+def own_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """Environment of a child: what systemd wants to hear, it wants to hear from us."""
+    return {name: value for name, value in environ.items() if name not in ("NOTIFY_SOCKET", "WATCHDOG_USEC")}
+
+
 def backoff_s(failures: int) -> float:
     """Pause before the next start after `failures` short lives in a row, seconds."""
     return min(_BACKOFF_MAX_S, _BACKOFF_FIRST_S * 2.0 ** min(failures, 10))
@@ -46,7 +52,10 @@ class _Child:
     def start(self) -> None:
         self.started_s = monotonic_s()
         self.process = subprocess.Popen(  # noqa: S603 - our own programs
-            self.program.command, env=dict(self.program.environ), stdin=subprocess.DEVNULL, start_new_session=True
+            self.program.command,
+            env=own_environ(self.program.environ),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
         log.info("started name=%s pid=%d", self.program.name, self.process.pid)
 
@@ -79,6 +88,7 @@ class Supervisor:
         try:
             while status == 0 and not stop.wait(_LOOK_EVERY_S):
                 status = self._look()
+                notify("WATCHDOG=1")
         finally:
             self._end()
         return status

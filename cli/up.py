@@ -14,6 +14,7 @@ import typer
 from cli.options import ConfigFile, err
 from cli.settings import find_config, read_config
 from core.config import Config
+from service.notify import notify
 
 SERVICES = ("ingest", "control", "api")
 
@@ -54,6 +55,7 @@ def up(
         broker.start()
         err.print(f"broker on 127.0.0.1:{broker.port}, enrol gateways with: promessa enroll gateway NAME --site SITE")
     err.print(f"API on http://{settings.api.host}:{settings.api.port}/api/v1")
+    notify("READY=1")
     commands = {name: [sys.executable, "-m", "cli.main", name, "--config", str(path)] for name in names}
     try:
         status = Supervisor([Program(name, commands[name], environs[name]) for name in names]).run(stop)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from broker.client import BrokerClient, Message
@@ -42,6 +44,7 @@ class Dispatcher:
         self._clock = clock
         self._connection = client.connections
         self._in_flight: set[str] = set()
+        self._sent: list[str] = []
         self._retries: list[tuple[int, Command]] = []
         client.subscribe(every(Channel.RESULTS))
 
@@ -57,6 +60,7 @@ class Dispatcher:
         Call it after queueing and now and then; it is cheap when there is nothing to do.
         """
         now_ms = self._clock.now_ms()
+        self.note_sent()
         self._requeue(now_ms)
         for command in self._registry.expire_commands(now_ms):
             log.warning("command_expired id=%s point=%s", command.id, command.point)
@@ -69,34 +73,52 @@ class Dispatcher:
         return sum(self._publish(command, now_ms) for command in waiting if command.id not in self._in_flight)
 
     def handle(self, message: Message) -> bool:
-        """Record the result that a message carries, and acknowledge it; False when it is no result.
+        """Record the result that a message carries, and acknowledge it; False when it is no result."""
+        if not is_result(message):
+            return False
+        self.handle_all([message])
+        return True
+
+    def handle_all(self, messages: Sequence[Message]) -> None:
+        """Record the results that messages carry, in one transaction, and acknowledge them once it is durable.
 
         A result that cannot be decoded, or comes from a gateway that does not own the point, becomes a dead letter.
         """
-        try:
-            address = parse_topic(message.topic)
-        except DomainError:
-            return False
-        if address.channel is not Channel.RESULTS:
-            return False
+        self.note_sent()
+        with self._registry.together():
+            for message in messages:
+                self._record(message)
+        for message in messages:
+            self._client.ack(message)
+
+    def note_sent(self) -> None:
+        """Note in the registry what the broker has taken; a call within `BrokerClient.pump` could not fail safely."""
+        if self._sent:
+            with self._registry.together():
+                for command_id in self._sent:
+                    self._registry.mark_sent(command_id, self._clock.now_ms())
+            self._in_flight.difference_update(self._sent)
+            self._sent.clear()
+
+    def _record(self, message: Message) -> None:
+        now_ms = self._clock.now_ms()
         try:
             result = decode_message(message.payload, Result)
         except CodecError as error:
-            self._registry.put_dead_letter(
-                message.topic, message.payload, error.code, error.message, self._clock.now_ms()
-            )
-        else:
-            if not self._is_from_owner(result, f"{address.site}/{address.gateway}"):
-                reason = f"{result.point} belongs to another gateway, or command {result.command_id} to another point"
-                self._registry.put_dead_letter(
-                    message.topic, message.payload, "result.refused", reason, self._clock.now_ms()
-                )
-            elif self._registry.record_result(result):
-                log.info("command_result id=%s outcome=%s reason=%r", result.command_id, result.outcome, result.reason)
-                if result.outcome is Outcome.FAILED:
-                    self._plan_retry(result.command_id)
-        self._client.ack(message)
-        return True
+            self._registry.put_dead_letter(message.topic, message.payload, error.code, error.message, now_ms)
+            return
+        address = parse_topic(message.topic)
+        kept = self._registry.command(result.command_id)
+        if kept is not None and (kept.state.value, kept.ended_ms) == (result.outcome.value, result.time_ms):
+            return  # another process that listens was first
+        is_same_point = kept is None or kept.command.point == result.point
+        if not is_same_point or self._registry.owner(result.point) != f"{address.site}/{address.gateway}":
+            reason = f"{result.point} belongs to another gateway, or command {result.command_id} to another point"
+            self._registry.put_dead_letter(message.topic, message.payload, "result.refused", reason, now_ms)
+        elif self._registry.record_result(result):
+            log.info("command_result id=%s outcome=%s reason=%r", result.command_id, result.outcome, result.reason)
+            if result.outcome is Outcome.FAILED:
+                self._plan_retry(result.command_id)
 
     def _publish(self, command: Command, now_ms: int) -> bool:
         left_ms = command.expires_ms - now_ms
@@ -112,16 +134,12 @@ class Dispatcher:
             topic(site, gateway, Channel.COMMANDS),
             encode(command),
             expiry_s=max(1, left_ms // 1000),
-            on_done=lambda: self._note_sent(command),
+            on_done=partial(self._sent.append, command.id),
         )
         if published:
             self._in_flight.add(command.id)
             log.info("command_published id=%s point=%s slot=%d", command.id, command.point, command.slot)
         return published
-
-    def _note_sent(self, command: Command) -> None:
-        self._registry.mark_sent(command.id, self._clock.now_ms())
-        self._in_flight.discard(command.id)
 
     def _open_commands(self) -> list[Command]:
         commands: list[Command] = []
@@ -130,11 +148,6 @@ class Dispatcher:
             commands += [record.command for record in page]
             after = page[-1].sequence
         return commands[::-1]
-
-    def _is_from_owner(self, result: Result, gateway: str) -> bool:
-        record = self._registry.command(result.command_id)
-        is_same_point = record is None or record.command.point == result.point
-        return is_same_point and self._registry.owner(result.point) == gateway
 
     def _plan_retry(self, command_id: str) -> None:
         """Only the process whose report counted comes here, so a failure is retried once however many listen."""
@@ -161,6 +174,14 @@ class Dispatcher:
                 effect = f"Attempt again after {newer[0].id} failed."
                 self._registry.queue_command(command, expected_effect=effect)
                 log.info("command_retried id=%s after=%s", command.id, newer[0].id)
+
+
+def is_result(message: Message) -> bool:
+    """Whether a message came on a gateway's ``results`` topic."""
+    try:
+        return parse_topic(message.topic).channel is Channel.RESULTS
+    except DomainError:
+        return False
 
 
 def is_in_force(state: CommandState) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -11,7 +10,7 @@ from uuid import uuid4
 
 from broker.client import BrokerClient, Message
 from control.arbiter import arbitrate
-from control.dispatch import Dispatcher
+from control.dispatch import Dispatcher, is_result
 from control.gather import heating_gaps, learn_building, view_building
 from control.ledger import Ledger
 from control.strategy import decide
@@ -118,7 +117,7 @@ class Control:
         self._clock = clock
         self._cases = _cases(config)
         self._ledgers = {case.building.id: Ledger(registry, case.building.id) for case in self._cases}
-        self._inbox: deque[Message] = deque()
+        self._inbox: list[Message] = []
         self._data_ms: dict[str, int] = {}
         self._dispatched_ms = 0
         self.decisions: dict[str, Decision] = {}
@@ -133,6 +132,7 @@ class Control:
         """
         self.client.pump(timeout_s)
         try:
+            self.dispatcher.note_sent()
             results = self._read_inbox()
             decided = sum(self._try_to_decide(case) for case in self._cases if self._is_due(case))
             now_ms = self._clock.now_ms()
@@ -154,14 +154,14 @@ class Control:
 
     def _read_inbox(self) -> int:
         """Take what has arrived; a message stays until it could be handled."""
-        results = 0
-        while self._inbox:
-            if self.dispatcher.handle(self._inbox[0]):
-                results += 1
-            else:
-                self._note_stored(self._inbox[0])
-            self._inbox.popleft()
-        return results
+        results = [message for message in self._inbox if is_result(message)]
+        if results:
+            self.dispatcher.handle_all(results)
+        for message in self._inbox:
+            if message not in results:
+                self._note_stored(message)
+        self._inbox.clear()
+        return len(results)
 
     def _note_stored(self, message: Message) -> None:
         try:
@@ -238,8 +238,12 @@ class Control:
             interval_ms=settings.decide_every_s * 1000,
             new_id=lambda: uuid4().hex,
         )
-        for command, proposal in commands:
-            self._registry.queue_command(command, origin_model=proposal.model, expected_effect=proposal.strategy)
+        if commands:
+            with self._registry.together():
+                for command, proposal in commands:
+                    self._registry.queue_command(
+                        command, origin_model=proposal.model, expected_effect=proposal.strategy
+                    )
         return [command.id for command, _ in commands]
 
 

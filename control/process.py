@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 from threading import Event
 from typing import Final
 
@@ -12,6 +10,7 @@ from broker.paho import PahoClient
 from control.loop import SESSION_EXPIRY_S, Control
 from core.clock import SystemClock, monotonic_s
 from core.config import Config
+from service.notify import notify
 from stores.readings import open_store
 from stores.registry import Registry
 
@@ -44,7 +43,7 @@ def run(config: Config, stop: Event) -> None:
             ),
             SystemClock(),
         )
-        _notify("READY=1")
+        notify("READY=1")
         log.info("control_started buildings=%d", len(config.buildings))
         report_s = monotonic_s()
         while not stop.is_set():
@@ -52,14 +51,6 @@ def run(config: Config, stop: Event) -> None:
             if monotonic_s() >= report_s:
                 report_s = monotonic_s() + _REPORT_EVERY_S
                 state = "deciding" if control.client.connected else "waiting for the broker"
-                _notify(f"WATCHDOG=1\nSTATUS={state}")
-        _notify("STOPPING=1")
+                notify(f"WATCHDOG=1\nSTATUS={state}")
+        notify("STOPPING=1")
         control.close()
-
-
-def _notify(state: str) -> None:
-    """Tell systemd (sd_notify(3)); without it, nobody."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if address:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-            sock.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)

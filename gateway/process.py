@@ -16,7 +16,7 @@ from core.config.models import Broker
 from core.config.models import Gateway as GatewaySettings
 from core.errors import ConfigError
 from gateway.agent import SESSION_EXPIRY_S, Connect, Gateway
-from gateway.notify import notify
+from service.notify import notify
 
 log = logging.getLogger("promessa.gateway")
 

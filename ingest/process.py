@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
-import socket
 from threading import Event
 from typing import Final
 
@@ -14,6 +12,7 @@ from core.clock import SystemClock, monotonic_s
 from core.config import Config
 from core.errors import StoreError
 from ingest.intake import SESSION_EXPIRY_S, Ingest
+from service.notify import notify
 from stores.readings import open_store
 from stores.registry import Registry
 
@@ -51,7 +50,7 @@ def run(config: Config, stop: Event) -> None:
             clock,
         )  # fmt: skip
         collect_less_garbage()
-        _notify("READY=1")
+        notify("READY=1")
         report_s = maintain_s = monotonic_s()
         while not stop.is_set():
             stored = ingest.pump(_TURN_S)
@@ -65,7 +64,7 @@ def run(config: Config, stop: Event) -> None:
                     store.maintain(clock.now_ms())
                 except StoreError as error:
                     log.warning("maintenance_put_off error=%r", error.message)
-        _notify("STOPPING=1")
+        notify("STOPPING=1")
         ingest.close()
         _report(ingest, clock)
 
@@ -87,12 +86,4 @@ def _report(ingest: Ingest, clock: SystemClock) -> None:
         counters.readings, counters.refused, counters.marked, counters.dead_letters, counters.dead_letters_unkept,
         counters.failures,
     )  # fmt: skip
-    _notify(f"WATCHDOG=1\nSTATUS={'waiting for the store' if counters.waiting else 'taking readings'}")
-
-
-def _notify(state: str) -> None:
-    """Tell systemd (sd_notify(3)); without it, nobody."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if address:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-            sock.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+    notify(f"WATCHDOG=1\nSTATUS={'waiting for the store' if counters.waiting else 'taking readings'}")

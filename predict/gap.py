@@ -126,7 +126,7 @@ class BuildingGap:
     missing: dict[str, str]
 
 
-def building_gap(  # noqa: PLR0917 - the period and its step read in order
+def building_gap(
     store: ReadingStore, registry: Registry, building_id: str, start_ms: int, end_ms: int, step: Step
 ) -> BuildingGap:
     """Gap of every meter of a building over ``[start_ms, end_ms)`` per step of the site's calendar.

@@ -156,7 +156,7 @@ class ModbusBuilding:
             action=self._answer,
         )
 
-    async def _answer(  # noqa: PLR0917 - pymodbus calls it so
+    async def _answer(
         self,
         function: int,
         start: int,

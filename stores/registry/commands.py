@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
 from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.codec import MAX_TIME_MS
@@ -22,6 +21,12 @@ log = logging.getLogger("promessa.stores")
 
 RESULT_GRACE_MS: Final = 60_000
 """How long after its expiry a command's result may still be on its way."""
+
+
+# Made once: to build a statement takes longer than to run it.
+_FIND: Final = select(command).where(command.c.id == bindparam("one"))
+_INSERT: Final = command.insert()
+_NOTE: Final = command_event.insert()
 
 
 class CommandState(StrEnum):
@@ -39,6 +44,38 @@ class CommandState(StrEnum):
     def is_open(self) -> bool:
         """Whether it has not ended yet."""
         return self in (CommandState.QUEUED, CommandState.SENT)
+
+
+_SEND: Final = (
+    update(command)
+    .where(command.c.id == bindparam("one"), command.c.state == CommandState.QUEUED)
+    .values(state=CommandState.SENT, sent_ms=bindparam("at_ms"))
+)
+_WAITING: Final = select(command.c.id).where(
+    command.c.point == bindparam("at_point"),
+    command.c.slot == bindparam("at_slot"),
+    command.c.is_open,
+    command.c.state == CommandState.QUEUED,
+)
+_QUEUED: Final = (
+    select(command).where(command.c.is_open, command.c.state == CommandState.QUEUED).order_by(command.c.sequence)
+)
+_OVERDUE: Final = (
+    select(command)
+    .where(command.c.is_open, command.c.expires_ms <= bindparam("before_ms"))
+    .order_by(command.c.sequence)
+)
+_END: Final = (
+    update(command)
+    .where(command.c.id == bindparam("one"), command.c.is_open)
+    .values(
+        state=bindparam("to_state"),
+        is_open=False,
+        ended_ms=bindparam("at_ms"),
+        reason=bindparam("because"),
+        read_back=bindparam("seen"),
+    )
+)
 
 
 class CommandRecord(msgspec.Struct, frozen=True):
@@ -125,19 +162,14 @@ class Commands(DeadLetters):
 
     def queued_commands(self) -> list[Command]:
         """Commands that wait for dispatch, oldest first."""
-        query = select(command).where(command.c.is_open, command.c.state == CommandState.QUEUED)
         with self._read() as connection:
-            rows = connection.execute(query.order_by(command.c.sequence)).all()
+            rows = connection.execute(_QUEUED).all()
         return [_from_row(row).command for row in rows]
 
     def mark_sent(self, command_id: str, now_ms: int) -> bool:
         """Note that a queued command was handed to the broker; False when it was not queued any more."""
         with self._write() as connection:
-            changed = connection.execute(
-                update(command)
-                .where(command.c.id == command_id, command.c.state == CommandState.QUEUED)
-                .values(state=CommandState.SENT, sent_ms=now_ms)
-            ).rowcount
+            changed = connection.execute(_SEND, {"one": command_id, "at_ms": now_ms}).rowcount
             if changed:
                 _note(connection, command_id, now_ms, CommandState.SENT, "")
         return bool(changed)
@@ -170,9 +202,9 @@ class Commands(DeadLetters):
 
     def expire_commands(self, now_ms: int, grace_ms: int = RESULT_GRACE_MS) -> list[Command]:
         """End open commands whose time passed `grace_ms` ago without a result; returns them."""
-        query = select(command).where(command.c.is_open, command.c.expires_ms <= now_ms - grace_ms)
         with self._read() as connection:
-            overdue = [_from_row(row) for row in connection.execute(query.order_by(command.c.sequence))]
+            rows = connection.execute(_OVERDUE, {"before_ms": now_ms - grace_ms})
+            overdue = [_from_row(row) for row in rows]
         if not overdue:
             return []
         with self._write() as connection:
@@ -204,21 +236,6 @@ class Commands(DeadLetters):
         with self._read() as connection:
             return [_from_row(row) for row in connection.execute(query)]
 
-    def newest_commands(self, points: Collection[str], *, in_force: bool = False) -> list[CommandRecord]:
-        """Newest command of each slot of each of these points, in no order.
-
-        Parameters
-        ----------
-        in_force
-            Of those only that may stand in a priority array: waiting, on their way, or applied.
-        """
-        newest = select(func.max(command.c.sequence)).where(command.c.point.in_(points))
-        if in_force:
-            newest = newest.where(command.c.is_open | (command.c.state == CommandState.APPLIED))
-        newest = newest.group_by(command.c.point, command.c.slot)
-        with self._read() as connection:
-            return [_from_row(row) for row in connection.execute(select(command).where(command.c.sequence.in_(newest)))]
-
     def command(self, command_id: str) -> CommandRecord | None:
         """Command of that id, or None."""
         with self._read() as connection:
@@ -246,33 +263,27 @@ class Commands(DeadLetters):
     def _insert_command(
         self, connection: Connection, value: Command, origin_model: str, expected_effect: str
     ) -> CommandRecord:
-        waiting = connection.scalars(
-            select(command.c.id).where(
-                command.c.point == value.point,
-                command.c.slot == value.slot,
-                command.c.is_open,
-                command.c.state == CommandState.QUEUED,
-            )
-        ).all()
+        waiting = connection.scalars(_WAITING, {"at_point": value.point, "at_slot": value.slot}).all()
         for command_id in waiting:
             _end(connection, command_id, value.issued_ms, CommandState.SUPERSEDED, f"by {value.id}, before it was sent")
         inserted = connection.execute(
-            command.insert().values(
-                id=value.id,
-                point=value.point,
-                building=building_of(value.point),
-                slot=value.slot,
-                value=value.value,
-                requested_by=value.by,
-                why=value.why,
-                issued_ms=value.issued_ms,
-                expires_ms=value.expires_ms,
-                origin_model=origin_model,
-                expected_effect=expected_effect,
-                state=CommandState.QUEUED,
-                is_open=True,
-                reason="",
-            )
+            _INSERT,
+            {
+                "id": value.id,
+                "point": value.point,
+                "building": building_of(value.point),
+                "slot": value.slot,
+                "value": value.value,
+                "requested_by": value.by,
+                "why": value.why,
+                "issued_ms": value.issued_ms,
+                "expires_ms": value.expires_ms,
+                "origin_model": origin_model,
+                "expected_effect": expected_effect,
+                "state": CommandState.QUEUED,
+                "is_open": True,
+                "reason": "",
+            },
         )
         (sequence,) = inserted.inserted_primary_key or (0,)
         _note(connection, value.id, value.issued_ms, CommandState.QUEUED, f"{value.by}: {value.why}")
@@ -291,15 +302,14 @@ def _end(
 ) -> bool:
     """End a command if it is open; the database decides who was first."""
     changed = connection.execute(
-        update(command)
-        .where(command.c.id == command_id, command.c.is_open)
-        .values(
-            state=state,
-            is_open=False,
-            ended_ms=time_ms,
-            reason=result.reason if result else detail,
-            read_back=result.read_back if result else None,
-        )
+        _END,
+        {
+            "one": command_id,
+            "to_state": state,
+            "at_ms": time_ms,
+            "because": result.reason if result else detail,
+            "seen": result.read_back if result else None,
+        },
     ).rowcount
     if changed:
         _note(connection, command_id, time_ms, state, detail)
@@ -311,9 +321,7 @@ def _note(
     connection: Connection, command_id: str, time_ms: int, state: CommandState, detail: str, *, counted: bool = True
 ) -> None:
     connection.execute(
-        command_event.insert().values(
-            command_id=command_id, time_ms=time_ms, state=state, counted=counted, detail=detail
-        )
+        _NOTE, {"command_id": command_id, "time_ms": time_ms, "state": state, "counted": counted, "detail": detail}
     )
 
 
@@ -327,7 +335,7 @@ def _note_once(connection: Connection, command_id: str, time_ms: int, state: Com
 
 
 def _record(connection: Connection, command_id: str) -> CommandRecord | None:
-    row = connection.execute(select(command).where(command.c.id == command_id)).first()
+    row = connection.execute(_FIND, {"one": command_id}).first()
     return _from_row(row) if row else None
 
 

@@ -33,6 +33,7 @@ class Side:
 
     def turn(self, timeout_s: float) -> None:
         self.client.pump(timeout_s)
+        self.dispatcher.note_sent()
         while self.inbox:
             self.dispatcher.handle(self.inbox.popleft())
 

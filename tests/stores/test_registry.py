@@ -387,13 +387,3 @@ def test_what_is_written_together_is_kept_or_lost_together(registry: Registry) -
         with pytest.raises(ConflictError):
             registry.queue_command(command("kept", value=1.0))
     assert registry.command("kept") is not None
-
-
-def test_newest_commands_are_one_for_each_slot(registry: Registry) -> None:
-    for name, slot in (("old", 12), ("new", 12), ("person", 8)):
-        registry.queue_command(command(name, slot=slot))
-        registry.mark_sent(name, 1)
-    registry.record_result(result("new", Outcome.REJECTED, reason="above the maximum"))
-    assert {r.command.id for r in registry.newest_commands([SETPOINT.id])} == {"new", "person"}
-    assert {r.command.id for r in registry.newest_commands([SETPOINT.id], in_force=True)} == {"old", "person"}
-    assert registry.newest_commands(["torino/calvino/other"]) == []

@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 
-log = logging.getLogger("promessa.gateway")
+log = logging.getLogger("promessa.service")
 
 
 def notify(state: str) -> bool:

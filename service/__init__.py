@@ -1,0 +1,1 @@
+"""What every process of ours owes the system that runs it."""
