@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -23,8 +24,11 @@ ConfigFile = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
 
-out = Console()
-err = Console(stderr=True)
+PLAIN_WIDTH: Final = 140
+"""Of what is printed where there is no terminal to ask."""
+
+out = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+err = Console(stderr=True, width=None if sys.stderr.isatty() else PLAIN_WIDTH)
 
 
 def print_json(document: Any) -> None:

@@ -141,15 +141,26 @@ def register_amounts(time_ms: Times, value: Floats, counter: Counter) -> Floats:
     ndarray of shape (n - 1,)
         In the register's unit, never negative; NaN where nobody can know.
     """
-    change, after = np.diff(value), value[1:]
+    held = _without_jitter(value, counter)
+    change, after = np.diff(held), held[1:]
     bound = counter.max_rate_per_h * np.diff(time_ms) / HOUR_MS + 2 * counter.resolution
     around = change + counter.rollover
     return np.select(
-        [(change >= 0) & (change <= bound), change > bound, -change <= counter.resolution,
+        [(change >= 0) & (change <= bound), change > bound,
          (around >= 0) & (around <= bound), (after >= 0) & (after <= bound)],
-        [change, np.full_like(change, np.nan), np.zeros_like(change), around, after],
+        [change, np.full_like(change, np.nan), around, after],
         np.nan,
     )  # fmt: skip
+
+
+def _without_jitter(value: Floats, counter: Counter) -> Floats:
+    """Hold the highest value between larger steps back: a digit that flickers down and up again has counted nothing."""
+    if not len(value):
+        return value
+    # Each run is lifted above all before it, so that one accumulation serves them all.
+    lift = 1.0 + float(value.max() - value.min())
+    run = np.cumsum(np.append(0.0, np.diff(value) < -counter.jitter)) * lift
+    return np.asarray(np.maximum.accumulate(value + run) - run, np.float64)
 
 
 def spread(start_ms: Times, end_ms: Times, kwh: Floats, edges_ms: Times) -> HourlyEnergy:

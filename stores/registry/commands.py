@@ -51,6 +51,11 @@ _SEND: Final = (
     .where(command.c.id == bindparam("one"), command.c.state == CommandState.QUEUED)
     .values(state=CommandState.SENT, sent_ms=bindparam("at_ms"))
 )
+_SENT_BEFORE: Final = (
+    update(command)
+    .where(command.c.id == bindparam("one"), command.c.sent_ms.is_(None))
+    .values(sent_ms=bindparam("at_ms"))
+)
 _WAITING: Final = select(command.c.id).where(
     command.c.point == bindparam("at_point"),
     command.c.slot == bindparam("at_slot"),
@@ -172,6 +177,9 @@ class Commands(DeadLetters):
             changed = connection.execute(_SEND, {"one": command_id, "at_ms": now_ms}).rowcount
             if changed:
                 _note(connection, command_id, now_ms, CommandState.SENT, "")
+            else:
+                # Its result was faster than the broker's word: it was sent all the same.
+                connection.execute(_SENT_BEFORE, {"one": command_id, "at_ms": now_ms})
         return bool(changed)
 
     def record_result(self, result: Result) -> bool:

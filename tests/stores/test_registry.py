@@ -251,6 +251,17 @@ class TestCommands:
         registry.queue_command(command("new"))
         assert registry.record_result(result("old")) is True
 
+    def test_a_result_that_is_faster_than_the_brokers_word_does_not_hide_that_it_was_sent(
+        self, registry: Registry
+    ) -> None:
+        registry.queue_command(command())
+        registry.record_result(result())
+        assert registry.mark_sent("c1", 3_500) is False
+        record = registry.command("c1")
+        assert record is not None
+        assert (record.state, record.sent_ms) == (CommandState.APPLIED, 3_500)
+        assert history(registry) == ["queued", "applied"]
+
     def test_command_without_a_result_expires_after_its_grace(self, registry: Registry) -> None:
         registry.queue_command(command("waiting"))
         registry.queue_command(command("sent", slot=8))
