@@ -81,7 +81,7 @@ def _follow(story: Story, stop: threading.Event, show: _Show, until_s: float | N
             if until_s is not None and steps > 1:
                 left_s = begun_s + (until_s - begun_s) * _ARCHIVE_DONE_BY - now_s
                 story.pace_archive(left_s / ((now_s - begun_s) / (steps - 1)))
-            if calm:
+            if calm and progress.driven_since_ms is not None:
                 time.sleep(max(0.0, _CALM_STEP_S - (now_s - stepped_s)))
         stepped_s = monotonic_s()
         if stop.is_set() or (until_s is not None and stepped_s >= until_s):
