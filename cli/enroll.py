@@ -11,6 +11,7 @@ import typer
 from broker.enrolment import Credential, Kind, enroll
 from cli.options import AsJson, ConfigFile, err, print_json
 from cli.settings import read_config
+from core.errors import ConfigError
 
 app = typer.Typer(help="Make the credential of a gateway, a service or a person.", no_args_is_help=True)
 
@@ -31,7 +32,8 @@ class KeyRole(StrEnum):
 def gateway(
     name: Annotated[str, typer.Argument(help="Name of the gateway, for example calvino.")],
     *,
-    site: Annotated[str, typer.Option(help="Its site, for example torino.")],
+    site: Annotated[str, typer.Option(help="Its site; not needed where the configuration has just one.")] = "",
+    config: ConfigFile = None,
     directory: Directory = Path("var/broker/credentials"),
     host: BrokerHost = "127.0.0.1",
     port: BrokerPort = 8883,
@@ -39,6 +41,7 @@ def gateway(
     as_json: AsJson = False,
 ) -> None:
     """Make a gateway's credential and access rules, and print its configuration."""
+    site = site or _only_site(config)
     _show(enroll(directory, Kind.GATEWAY, name, site, host=host, port=port, tls_ca=tls_ca), as_json=as_json)
 
 
@@ -75,6 +78,16 @@ def key(
     else:
         err.print(f"key of {name} ({role.value}), shown only now:")
         typer.echo(secret)
+
+
+def _only_site(config: Path | None) -> str:
+    try:
+        sites = [site.id for site in read_config(config).sites]
+    except ConfigError as error:
+        raise ConfigError(f"give --site, or a configuration with one site ({error.message})") from error
+    if len(sites) != 1:
+        raise ConfigError(f"give --site: the configuration has {len(sites)} sites")
+    return sites[0]
 
 
 def _show(credential: Credential, *, as_json: bool) -> None:
