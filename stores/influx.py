@@ -21,7 +21,7 @@ from core.config.models import InfluxStore
 from core.errors import ConfigError, StoreError
 from core.readings import Reading
 from stores.buckets import aggregate_series, step_edges
-from stores.columns import clamp_ms, columns_of
+from stores.columns import Columns, check_columns, clamp_ms, columns_of
 from stores.faults import StoreRefusedError
 from stores.influx_lines import LineWriter, of_point, quote_name, select
 from stores.port import Buckets, Extent, Series
@@ -79,10 +79,15 @@ class InfluxReadingStore:
 
     def write(self, rows: Sequence[Row]) -> None:
         """Write rows with one request; see the port. What is no reading is a DomainError."""
-        if not rows:
+        self.write_columns(columns_of(rows))
+
+    def write_columns(self, readings: Columns) -> None:
+        """Write columns with one request; see the port."""
+        if not len(readings):
             return
-        body = gzip.compress(self._lines.lines(rows, columns_of(rows)).encode(), _GZIP_LEVEL)
-        with self._naming(f"write {len(rows)} rows"):
+        check_columns(readings)
+        body = gzip.compress(self._lines.lines(readings).encode(), _GZIP_LEVEL)
+        with self._naming(f"write {len(readings)} rows"):
             if self._settings.write_path == "v2":
                 self._writer.write(bucket=self._settings.database, record=body, write_precision=_PRECISION)
             else:

@@ -1,4 +1,4 @@
-"""Line protocol and InfluxQL as text: rows into lines, names and values into queries."""
+"""Line protocol and InfluxQL as text: readings into lines, names and values into queries."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Final
 
 import msgspec
 
-from core.codec import Row
 from core.points import building_of, check_point_id, site_of
-from stores.columns import Columns, point_of
+from stores.columns import Columns
 
 _TAG_ESCAPES: Final = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ "})
 _MEASUREMENT_ESCAPES: Final = str.maketrans({",": r"\,", " ": r"\ "})
@@ -35,7 +34,7 @@ class _Prefixes(dict[str, str]):
 
 
 class LineWriter:
-    """Turns rows into one text of line protocol with millisecond times.
+    """Turns readings into one text of line protocol with millisecond times.
 
     Parameters
     ----------
@@ -46,13 +45,13 @@ class LineWriter:
     def __init__(self, measurement: str) -> None:
         self._prefixes = _Prefixes(measurement)
 
-    def lines(self, rows: Sequence[Row], columns: Columns) -> str:
-        """One line a row.
+    def lines(self, readings: Columns) -> str:
+        """One line a reading.
 
         Parameters
         ----------
-        rows, columns
-            The same readings, checked, as rows and as columns.
+        readings
+            Checked.
 
         Raises
         ------
@@ -61,10 +60,11 @@ class LineWriter:
         """
         # All values become text at once, and each time once however many points share it: a third of the time
         # of formatting row by row. What is text already is then joined without a step of Python a row.
-        values = msgspec.json.encode(columns.value.tolist())[1:-1].decode().split(",")
-        stamps = (columns.time_ms * 256 + columns.quality).tolist()
+        values = msgspec.json.encode(readings.value.tolist())[1:-1].decode().split(",")
+        stamps = (readings.time_ms * 256 + readings.quality).tolist()
         tails = {stamp: f",quality={stamp % 256}i {stamp // 256}\n" for stamp in set(stamps)}
-        heads = map(self._prefixes.__getitem__, map(point_of, rows))
+        prefixes = {place: self._prefixes[readings.points[place]] for place in readings.occurring().tolist()}
+        heads = map(prefixes.__getitem__, readings.which.tolist())
         return "".join(chain.from_iterable(zip(heads, values, map(tails.__getitem__, stamps), strict=True)))
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from core.calendar import Calendar, Step
 from core.codec import Row
 from core.readings import Reading
+from stores.columns import Columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,10 @@ class ReadingStore(Protocol):
         rows
             ``(point, time_ms, value, quality)`` in any order, any age.
         """
+        ...
+
+    def write_columns(self, readings: Columns) -> None:
+        """Write readings that are columns already, as `write` does; for who has many of them."""
         ...
 
     def latest(self, points: Iterable[str] | None = None) -> dict[str, Reading]:

@@ -23,7 +23,7 @@ from stores.buckets import (
     step_edges,
     summarise,
 )
-from stores.columns import MAX_ABS_TIME_MS, clamp_ms, columns_of, point_of
+from stores.columns import MAX_ABS_TIME_MS, Columns, check_columns, clamp_ms, columns_of
 from stores.port import Buckets, Extent, Series
 from stores.sqlite.database import Database
 from stores.sqlite.latest import latest_rows, put_latest
@@ -66,11 +66,15 @@ class SqliteReadingStore:
 
     def write(self, rows: Sequence[Row]) -> None:
         """Write rows; see the port. A point id that is none is a DomainError, as is a value that is not finite."""
-        if not rows:
+        self.write_columns(columns_of(rows))
+
+    def write_columns(self, readings: Columns) -> None:
+        """Write columns; see the port."""
+        if not len(readings):
             return
-        columns = columns_of(rows)
-        segment = rows_of(self._series_of(rows), *columns)
-        with self._database.transaction(f"write {len(rows)} rows"):
+        check_columns(readings)
+        segment = rows_of(self._series_of(readings), readings.time_ms, readings.value, readings.quality)
+        with self._database.transaction(f"write {len(readings)} rows"):
             insert_segment(self._database, segment)
             put_latest(self._database, newest(segment))
             self._writes += 1
@@ -202,19 +206,24 @@ class SqliteReadingStore:
             self._series[point] = found[0]
         return self._series[point]
 
-    def _series_of(self, rows: Sequence[Row]) -> npt.NDArray[np.int32]:
-        """Number of each row's series; new points get theirs in a transaction of their own."""
-        numbers = self._series
-        try:
-            return np.fromiter(map(numbers.__getitem__, map(point_of, rows)), np.int32, len(rows))
-        except KeyError:
-            fresh = sorted({check_point_id(point) for point in set(map(point_of, rows)) - numbers.keys()})
-        with self._database.transaction(f"add {len(fresh)} points"):
-            self._database.execute_many("INSERT OR IGNORE INTO series (point) VALUES (?)", [(p,) for p in fresh])
-        with self._reading("find points"):
-            for point in fresh:
-                self._find(point)
-        return np.fromiter(map(numbers.__getitem__, map(point_of, rows)), np.int32, len(rows))
+    def _series_of(self, readings: Columns) -> npt.NDArray[np.int32]:
+        """Number of each reading's series; each point is looked up once."""
+        places = readings.occurring()
+        series = np.zeros(len(readings.points), np.int32)
+        series[places] = self._numbers([readings.points[place] for place in places.tolist()])
+        numbers: npt.NDArray[np.int32] = series[readings.which]
+        return numbers
+
+    def _numbers(self, points: Sequence[str]) -> list[int]:
+        """Number of each point's series; new points get theirs in a transaction of their own."""
+        fresh = sorted({check_point_id(point) for point in points if point not in self._series})
+        if fresh:
+            with self._database.transaction(f"add {len(fresh)} points"):
+                self._database.execute_many("INSERT OR IGNORE INTO series (point) VALUES (?)", [(p,) for p in fresh])
+            with self._reading("find points"):
+                for point in fresh:
+                    self._find(point)
+        return [self._series[point] for point in points]
 
 
 def _with_means(readings: Series, rolled: list[Summaries]) -> Series:

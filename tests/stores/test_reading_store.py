@@ -18,6 +18,7 @@ from core.codec import Row
 from core.config.models import SqliteStore, Store
 from core.errors import DomainError
 from core.readings import Reading
+from stores.columns import Columns, columns_of
 from stores.port import ReadingStore, Series
 from stores.readings import open_store
 from tests.servers.influxdb import InfluxServer, external_influx, external_influx_is_named
@@ -106,6 +107,25 @@ def test_what_is_written_is_read_back_exactly(store: ReadingStore) -> None:
     ]
     store.write(rows)
     assert everything(store) == [row[1:] for row in rows]
+
+
+def test_columns_are_written_as_rows_are(store: ReadingStore) -> None:
+    points = ["torino/calvino/unused", OTHER, POINT]
+    which, times = np.array([2, 1, 2, 2]), START_MS + np.array([3, 1, 2, 3])
+    readings = Columns(points, which, times, np.array([1.0, 2.0, 3.0, 4.0]), np.array([0, 64, 128, 255], np.uint8))
+    store.write_columns(readings)
+    assert everything(store) == [(START_MS + 2, 3.0, 128), (START_MS + 3, 4.0, 255)]
+    assert everything(store, OTHER) == [(START_MS + 1, 2.0, 64)]
+    assert store.points() == sorted([POINT, OTHER])
+    store.write_columns(columns_of([]))
+
+
+@pytest.mark.parametrize("which", [[0, 1], [0, -1], [0], [0, 0, 0]])
+def test_columns_that_do_not_fit_together_are_refused(store: ReadingStore, which: list[int]) -> None:
+    times, values = START_MS + np.arange(2), np.array([1.0, 2.0])
+    with pytest.raises(DomainError):
+        store.write_columns(Columns([POINT], np.array(which), times, values, np.zeros(2, np.uint8)))
+    assert store.points() == []
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])

@@ -58,7 +58,7 @@ def url() -> Iterator[str]:
 
 
 def test_lines_have_sorted_tags_float_values_and_millisecond_times() -> None:
-    assert LineWriter("reading").lines(ROWS, columns_of(ROWS)) == (
+    assert LineWriter("reading").lines(columns_of(ROWS)) == (
         "reading,building=torino/calvino,point=torino/calvino/electricity,site=torino"
         " value=1.5,quality=0i 1700000000000\n"
         "reading,building=torino/calvino,point=torino/calvino/hall/co2,site=torino"
@@ -67,7 +67,7 @@ def test_lines_have_sorted_tags_float_values_and_millisecond_times() -> None:
 
 
 def test_measurement_is_escaped() -> None:
-    assert LineWriter("my reading,x").lines(ROWS[:1], columns_of(ROWS[:1])).startswith(r"my\ reading\,x,building=")
+    assert LineWriter("my reading,x").lines(columns_of(ROWS[:1])).startswith(r"my\ reading\,x,building=")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_batch_is_one_compressed_request_with_the_token(url: str, write_path: 
     assert requested == path
     assert headers["Content-Encoding"] == "gzip"
     assert headers["Authorization"] == "Token of-the-file"
-    assert gzip.decompress(body).decode() == LineWriter("reading").lines(ROWS, columns_of(ROWS))
+    assert gzip.decompress(body).decode() == LineWriter("reading").lines(columns_of(ROWS))
 
 
 @pytest.mark.parametrize(
