@@ -177,6 +177,10 @@ class Gateway:
         self._publish()
         return handled
 
+    def tidy(self) -> None:
+        """Write down which batches are stored, which otherwise waits for the next reading; for quiet moments."""
+        self._spool.flush()
+
     def close(self) -> None:
         """Say goodbye, and let go of devices and files; what is spooled waits for the next start."""
         for device in self._devices:

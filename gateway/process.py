@@ -90,6 +90,7 @@ def run(config: Config, stop: Event, clock: Clock | None = None) -> None:
             if monotonic_s() - fed_s >= _WATCHDOG_EVERY_S:
                 fed_s = monotonic_s()
                 notify("WATCHDOG=1")
+                gateway.tidy()
     finally:
         notify("STOPPING=1")
         gateway.close()

@@ -135,6 +135,8 @@ class Spool:
 
     def flush(self) -> None:
         """Write what was forgotten."""
+        if not self._forgotten:
+            return
         try:
             self._db.execute("BEGIN IMMEDIATE")
             self._delete_forgotten()
