@@ -97,7 +97,10 @@ class CommandOut(BaseModel):
     issued: datetime
     expires: datetime
     state: CommandState
-    origin_model: str = Field(description="Model that a supervisory decision rests on.", examples=["towt v3"])
+    origin_model: str = Field(
+        description="Strategy of a supervisory decision, and the model that it rests on.",
+        examples=["supply-reset", "correction towt v3"],
+    )
     expected_effect: str
     sent: datetime | None
     ended: datetime | None

@@ -241,9 +241,8 @@ class Control:
         if commands:
             with self._registry.together():
                 for command, proposal in commands:
-                    self._registry.queue_command(
-                        command, origin_model=proposal.model, expected_effect=proposal.strategy
-                    )
+                    origin = f"{proposal.strategy} {proposal.model}".strip()
+                    self._registry.queue_command(command, origin_model=origin)
         return [command.id for command, _ in commands]
 
 

@@ -91,7 +91,7 @@ class CommandRecord(msgspec.Struct, frozen=True):
     sequence
         Grows with every command; a place to go on from.
     origin_model
-        Model and version that a supervisory decision rests on; empty for a person's.
+        Strategy of a supervisory decision, and the model and version it rests on; empty for a person's.
     expected_effect
         What it should bring about, in words.
     sent_ms, ended_ms
@@ -144,7 +144,7 @@ class Commands(DeadLetters):
         Parameters
         ----------
         origin_model
-            Model and version that the decision rests on.
+            Strategy, and model and version, that the decision rests on.
         expected_effect
             What it should bring about, in words.
 
