@@ -87,6 +87,11 @@ class LocalMosquitto:
         program = find_mosquitto()
         if program is None:
             raise UnavailableError("mosquitto is not installed; 'apt-get install mosquitto', or 'make demo' does it")
+        if self._answers():
+            raise UnavailableError(
+                f"port {self.port} is taken, perhaps by a mosquitto of the system: use it, with a credential in [broker], "
+                "or set another port there"
+            )
         self.directory.mkdir(parents=True, exist_ok=True)
         config = self.directory / "mosquitto.conf"
         config.write_text(
