@@ -89,8 +89,8 @@ class LocalMosquitto:
             raise UnavailableError("mosquitto is not installed; 'apt-get install mosquitto', or 'make demo' does it")
         if self._answers():
             raise UnavailableError(
-                f"port {self.port} is taken, perhaps by a mosquitto of the system: use it, with a credential in [broker], "
-                "or set another port there"
+                f"port {self.port} is taken, perhaps by a mosquitto of the system: "
+                "use it, with a credential in [broker], or set another port there"
             )
         self.directory.mkdir(parents=True, exist_ok=True)
         config = self.directory / "mosquitto.conf"

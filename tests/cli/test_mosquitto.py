@@ -38,6 +38,7 @@ def test_a_port_that_is_taken_is_said_and_not_mistaken_for_ours(tmp_path: Path) 
 
 
 def test_without_the_program_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.mosquitto.find_mosquitto", lambda: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("cli.mosquitto._PATHS", ())
     with pytest.raises(UnavailableError, match="apt-get install mosquitto"):
         LocalMosquitto(tmp_path, free_port()).start()
