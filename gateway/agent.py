@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 from broker.client import BrokerClient, Message, Will
 from core.calendar import Calendar
 from core.clock import Clock, monotonic_s
-from core.codec import GatewayState, Row, Status, Stored, decode_message, encode
+from core.codec import MAX_TIME_MS, GatewayState, Row, Status, Stored, decode_message, encode
 from core.commands import Command
 from core.config.models import Gateway as GatewaySettings
 from core.errors import CodecError
@@ -316,7 +316,10 @@ class Gateway:
         if message.retained:
             log.warning("command_retained topic=%s", message.topic)
             return
-        self._actuator.receive(decode_message(message.payload, Command), self._clock.now_ms())
+        command = decode_message(message.payload, Command)
+        if not 0 <= command.issued_ms < command.expires_ms <= MAX_TIME_MS:
+            raise CodecError(f"command: {command.issued_ms:.3e} to {command.expires_ms:.3e} ms are no times")
+        self._actuator.receive(command, self._clock.now_ms())
         self._asked = True
 
     def _publish(self) -> None:

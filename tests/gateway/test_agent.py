@@ -337,6 +337,17 @@ def test_what_cannot_be_read_is_counted_and_changes_nothing(
         assert device.writes == []
 
 
+@pytest.mark.parametrize("times", [(NOW, 10**30), (-(10**30), NOW + MINUTE), (NOW, 4_102_444_800_001)])
+def test_a_command_with_an_impossible_time_does_not_stop_the_gateway(
+    tmp_path: Path, mosquitto: Mosquitto, times: tuple[int, int]
+) -> None:
+    device = MemoryDevice(SimulatedClock(NOW), {TEMPERATURE: 19.0, SETPOINT: 18.0})
+    with Rig(tmp_path, mosquitto, [plant(1)], drivers={"plant": device}) as rig:
+        rig.observer.send(Command("never", SETPOINT, Slot.PERSON, 21.0, "somebody", "because", *times), ask("a", 20.0))
+        rig.until(lambda: rig.observer.results)
+        assert rig.observer.ends() == {"a": Outcome.APPLIED}
+
+
 def test_a_retained_command_is_not_obeyed(tmp_path: Path, broker: Mosquitto) -> None:
     device = MemoryDevice(SimulatedClock(NOW), {TEMPERATURE: 19.0, SETPOINT: 18.0})
     observer = Observer(broker)
