@@ -16,6 +16,8 @@ UNHURRIED_FROM: Final = 6
 SUPERVISORY_FROM: Final = 9
 """Slots from here on belong to machines that decide by what a sensor says; above them stand persons."""
 FROST_HYSTERESIS_K: Final = 1.0
+CLOCKS_APART_MS: Final = 300_000
+"""So far may the clock of who asks be ahead of the gateway's; a time beyond that was wrong and orders nothing."""
 
 
 class Refusal(NamedTuple):
@@ -45,7 +47,8 @@ def judge(
     read_only
         The gateway drives nothing.
     newest_issued_ms
-        When the newest command that this slot has taken was issued.
+        When the newest command that this slot has taken was issued. A time far in the future does not count: else
+        nobody could let go of what was asked while a clock was ahead.
     stale
         What the point's zone lacks to be driven by machines; empty: nothing.
     """
@@ -64,7 +67,7 @@ def _refusals(
         yield Refusal(Outcome.REJECTED, f"slot {command.slot} would stand above the gateway's own protection")
     if command.expires_ms <= now_ms:
         yield Refusal(Outcome.EXPIRED, "it had expired when it arrived")
-    if newest_issued_ms is not None and newest_issued_ms > command.issued_ms:
+    if newest_issued_ms is not None and command.issued_ms < newest_issued_ms <= now_ms + CLOCKS_APART_MS:
         yield Refusal(Outcome.SUPERSEDED, "a command that was issued later has come before it")
     if command.value is not None:
         if not limits.minimum <= command.value <= limits.maximum:

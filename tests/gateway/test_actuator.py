@@ -160,6 +160,16 @@ def test_a_command_that_arrives_after_a_newer_one_is_superseded(site: Site) -> N
     assert site.device.values[SETPOINT] == 18.0
 
 
+def test_a_person_can_let_go_of_what_was_asked_while_the_clock_was_ahead(site: Site) -> None:
+    site.receive(ask("ahead", 24.0, Slot.PERSON, issued_ms=NOW + 24 * HOUR, minutes=26 * 60))
+    site.poll()
+    site.receive(ask("release", None, Slot.PERSON))
+    site.receive(ask("earlier", 22.0, Slot.PERSON, issued_ms=NOW - 1))
+    site.poll()
+    assert site.ends() == {"ahead": Outcome.APPLIED, "release": Outcome.APPLIED, "earlier": Outcome.SUPERSEDED}
+    assert site.device.values[SETPOINT] == 18.0
+
+
 def test_a_command_for_a_dead_device_expires(site: Site) -> None:
     site.device.silent = True
     site.receive(ask("a", 21.0, minutes=30))
