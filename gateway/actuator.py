@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -95,7 +96,7 @@ def drive(driver: Driver, order: Order) -> Driven:
 
 def _measure(driver: Driver, point: str) -> tuple[float | None, str]:
     harvest = driver.read([point])
-    value = next((r.value for r in harvest.readings if r.point == point), None)
+    value = next((r.value for r in harvest.readings if r.point == point and math.isfinite(r.value)), None)
     return value, harvest.errors.get(point, "no value")
 
 

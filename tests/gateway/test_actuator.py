@@ -170,6 +170,20 @@ def test_a_person_can_let_go_of_what_was_asked_while_the_clock_was_ahead(site: S
     assert site.device.values[SETPOINT] == 18.0
 
 
+def test_a_read_back_that_is_no_number_fails_the_command(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = site.device.write
+
+    def write_and_break(point: str, value: float) -> None:
+        write(point, value)
+        site.device.values[point] = float("nan")
+
+    monkeypatch.setattr(site.device, "write", write_and_break)
+    site.receive(ask("a", 21.0))
+    site.poll()
+    assert site.ends() == {"a": Outcome.FAILED}
+    assert "cannot be read back" in site.results[0].reason
+
+
 def test_a_command_for_a_dead_device_expires(site: Site) -> None:
     site.device.silent = True
     site.receive(ask("a", 21.0, minutes=30))
