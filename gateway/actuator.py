@@ -191,6 +191,7 @@ class Actuator:
     def review(self, now_ms: int) -> None:
         """Let go of what has expired and of what no sensor supports, and protect from frost."""
         self._arrays.forget_old(now_ms)
+        self._follow_clock(now_ms)
         for point in self._arrays.points():
             _, gone = self._arrays.array(point).expire(now_ms)
             stale = self._stale_reason(point, now_ms)
@@ -318,6 +319,13 @@ class Actuator:
         else:
             self._reverts[point] = self._reverts.get(point, 0) + 1
             log.warning("device_reverted point=%s left=%g reads=%g", point, left, fresh)
+
+    def _follow_clock(self, now_ms: int) -> None:
+        """When the clock was set back: what was heard was heard by now, else a silent sensor would stay young."""
+        self._start_ms = min(self._start_ms, now_ms)
+        for sensor, heard in self._heard.items():
+            if heard.time_ms > now_ms:
+                self._heard[sensor] = heard._replace(time_ms=now_ms)
 
     def _heard_ms(self, sensor: str) -> int:
         return max(self._start_ms, self._heard[sensor].time_ms) if sensor in self._heard else self._start_ms

@@ -401,6 +401,24 @@ def test_a_silent_sensor_leaves_the_zone_to_its_schedule_but_not_persons(tmp_pat
     site.arrays.close()
 
 
+@pytest.mark.parametrize("heard_before", [True, False])
+def test_a_clock_set_back_does_not_hide_a_silent_sensor(tmp_path: Path, *, heard_before: bool) -> None:
+    ahead = NOW + 24 * HOUR
+    site = Site(tmp_path, now_ms=ahead, sensor=True, schedule=Schedule(17.0), stale_after_s=1800)
+    if heard_before:
+        site.actuator.observe([Reading(SENSOR, ahead, 19.0)])
+    site.clock = site.device.clock = SimulatedClock(NOW)
+    site.sensor = False
+    site.poll()
+    site.receive(ask("control", 21.0, minutes=600))
+    site.poll(29)
+    assert site.device.values[SETPOINT] == 21.0
+    site.poll(2)
+    assert site.device.values[SETPOINT] == 17.0
+    assert "no temperature" in site.actuator.alarms(site.clock.now_ms())[0]
+    site.arrays.close()
+
+
 def test_frost_protection_holds_slot_2_until_it_is_warmer(tmp_path: Path) -> None:
     frost = FrostProtection(sensor=SENSOR, setpoint=SETPOINT, below=6, value=12)
     site = Site(tmp_path, frost=[frost], schedule=Schedule(5.0), stale_after_s=1800)
