@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from cli.options import AsJson, ConfigFile, out, print_json
@@ -66,7 +67,7 @@ def doctor(
         colours = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILED: "red"}
         table = Table("check", "", "seen", "what to do", box=None)
         for f in findings:
-            table.add_row(f.check, f"[{colours[f.level]}]{f.level}[/]", f.seen, f.advice)
+            table.add_row(f.check, f"[{colours[f.level]}]{f.level}[/]", escape(f.seen), escape(f.advice))
         out.print(table)
     raise typer.Exit(int(any(f.level is Level.FAILED for f in findings)))
 

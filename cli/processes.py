@@ -12,10 +12,11 @@ from cli.settings import find_config, read_config
 
 
 def stop_on_signals() -> threading.Event:
-    """Event that SIGTERM and SIGINT set."""
+    """Event that SIGTERM, SIGINT and, unless ``nohup`` had it ignored, the closing of the terminal set."""
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN or number != signal.SIGHUP:
+            signal.signal(number, lambda *_: stop.set())
     return stop
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli.options import ConfigFile, err
+from cli.processes import stop_on_signals
 from cli.settings import find_config, read_config
 from core.config import Config
 from service.notify import notify
@@ -25,8 +24,8 @@ def up(
 ) -> None:
     """Run broker, ingest, control, API and, where configured, a gateway on this machine, and keep them running.
 
-    Without a credential in [broker] a Mosquitto of our own is started on loopback, and the services get credentials
-    made anew at each start. With one, the broker it belongs to is used.
+    Without a broker credential in the configuration a Mosquitto of our own is started on loopback, and the services
+    get credentials made anew at each start. With one, the broker it belongs to is used.
     """
     from cli.mosquitto import LocalMosquitto
     from cli.supervisor import Program, Supervisor
@@ -34,10 +33,7 @@ def up(
     path = find_config(config)
     settings = read_config(config)
     create_first_key(settings)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-
+    stop = stop_on_signals()
     names = [*SERVICES, *(["gateway"] if settings.gateway else [])]
     environs = {name: dict(os.environ) for name in names}
     broker: LocalMosquitto | None = None
@@ -53,7 +49,12 @@ def up(
                 "PROMESSA_BROKER__PASSWORD": credential.password,
             }
         broker.start()
-        err.print(f"broker on 127.0.0.1:{broker.port}, enrol gateways with: promessa enroll gateway NAME --site SITE")
+        err.print(
+            f"broker on 127.0.0.1:{broker.port}, enrol gateways before the next start with: "
+            f"promessa enroll gateway NAME --site SITE --port {broker.port} --directory {broker.credentials}",
+            highlight=False,
+            soft_wrap=True,
+        )
     err.print(f"API on http://{settings.api.host}:{settings.api.port}/api/v1")
     notify("READY=1")
     commands = {name: [sys.executable, "-m", "cli.main", name, "--config", str(path)] for name in names}

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import ROOT, Run
 
 COMMANDS = ["demo", "up", "gateway", "ingest", "control", "api", "doctor", "fit", "gap", "simulate", "replay", "enroll"]
 
@@ -96,3 +100,27 @@ def test_fit_and_gap_name_what_is_missing(run: Run, tmp_path: Path) -> None:
         done = run(*arguments)
         assert done.returncode == 66
         assert done.stderr.strip() == "promessa: building a/b is not in the registry"
+
+
+def test_doctor_shows_words_in_brackets(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "promessa.toml").write_text(
+        '[registry]\nurl = "sqlite:///registry.db"\n[store]\nsqlite = { path = "readings.db" }\n'
+    )
+    assert "no credential in [broker]" in run("doctor").stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_it_ends_in_order_when_told_to_or_when_its_terminal_closes(tmp_path: Path, number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "cli.main", "simulate", "--port", "0"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "building_served" in line:
+                break
+        process.send_signal(number)
+        assert process.wait(20) == 0
