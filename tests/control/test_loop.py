@@ -72,8 +72,13 @@ class Rig:
             rows.append((TEMPERATURE.id, time_ms, temperature, 0))
         self.store.write(rows)
 
-    def say_stored(self, until_ms: int) -> None:
-        self.ingest.publish(topic(SITE, GATEWAY, Channel.STORED), encode(Stored(["b"], until_ms)))
+    def say_stored(self, *until_ms: int) -> None:
+        """Say so, and wait until the broker has passed all of it on: it lies in control's socket together then."""
+        heard: list[bool] = []
+        for each in until_ms:
+            stored = encode(Stored(["b"], each))
+            self.ingest.publish(topic(SITE, GATEWAY, Channel.STORED), stored, on_done=lambda: heard.append(True))
+        turn(self.ingest.pump, until=lambda: len(heard) == len(until_ms))
 
     def run(self, until: Callable[[], object]) -> None:
         turn(self.control.pump, self.ingest.pump, self.gateway.client.pump, until=until)
@@ -121,8 +126,7 @@ def test_several_decision_times_at_once_are_decided_once(make_rig: Callable[...,
     rig = make_rig()
     rig.clock.advance(120 * MINUTE)
     rig.measure(START + 120 * MINUTE)
-    for minutes in (90, 120, 105, 30):
-        rig.say_stored(START + minutes * MINUTE)
+    rig.say_stored(*(START + minutes * MINUTE for minutes in (90, 120, 105, 30)))
     rig.run(until=lambda: rig.control.decisions)
     assert rig.settle() == 0
     assert rig.control.decisions[BUILDING].view.now_ms == START + 120 * MINUTE
@@ -143,6 +147,33 @@ def test_a_gateway_ahead_of_the_clock_does_not_move_time(make_rig: Callable[...,
     rig.say_stored(START + 600 * MINUTE)
     rig.run(until=lambda: rig.control.decisions)
     assert rig.control.decisions[BUILDING].view.now_ms == START
+
+
+def test_it_goes_on_deciding_after_the_clock_was_set_back(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig()
+    ahead = START + 24 * 60 * MINUTE
+    rig.clock.advance_to(ahead)
+    rig.measure(ahead)
+    rig.say_stored(ahead)
+    rig.run(until=lambda: rig.control.decisions)
+    rig.clock._now_ms = START
+    rig.measure(START)
+    rig.say_stored(START)
+    rig.run(until=lambda: rig.control.decisions[BUILDING].view.now_ms == START)
+
+
+def test_overrides_go_out_while_the_store_is_away(
+    broker: Mosquitto, registry: Registry, gateway: FieldGateway, free_port: int
+) -> None:
+    with InfluxReadingStore(InfluxStore(url=f"http://127.0.0.1:{free_port}")) as away:
+        rig = Rig(broker, registry, away, gateway, "drive")
+        rig.say_stored(START)
+        for _ in range(20):
+            rig.ingest.pump(0.01)
+        registry.queue_command(Command("p1", HALL.id, 8, 22.0, "anna", "A meeting.", START, START + 240 * MINUTE))
+        rig.run(until=lambda: rig.states() == [CommandState.APPLIED])
+        assert not rig.control.decisions
+        rig.close()
 
 
 def test_a_set_point_is_renewed_before_it_runs_out_and_not_before(make_rig: Callable[..., Rig]) -> None:
