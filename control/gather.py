@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from control import correction
-from control.season import season_on
+from control.season import season_at
 from control.view import BuildingView, Comfort, Input, Memory, MeterGap, Occupancy, WarmUp, Zone
 from control.warmup import DEFAULT, find_mornings, learn_warm_up
 from core.calendar import HOUR_MS, Calendar, Step
@@ -74,7 +74,7 @@ def view_building(
         building=building,
         now_ms=now_ms,
         calendar=calendar,
-        season=season_on(calendar.day_of(now_ms), settings.heating_seasons),
+        season=season_at(calendar.local(now_ms), settings.heating_seasons),
         comfort=Comfort(settings.comfort_minimum, settings.comfort_maximum, settings.setback),
         occupancy=Occupancy(occupied.value_at(now_ms, calendar) > 0, occupied.next_change(now_ms, calendar)),
         zones=tuple(zones),

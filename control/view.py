@@ -51,10 +51,13 @@ class Season:
     ----------
     source
         The law or ordinance, in words.
+    setback_only
+        At this time of the day rooms may not be heated above the set-back.
     """
 
     heating: Heating
     source: str = ""
+    setback_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ _DAYS: Final = {name: i for i, name in enumerate(("mon", "tue", "wed", "thu", "f
 _END_OF_DAY: Final = "24:00"
 
 
-def _minutes(text: str) -> int:
+def minute_of_day(text: str) -> int:
+    """Minutes since midnight of a local ``HH:MM``; ``24:00`` is the end of the day. DomainError otherwise."""
     if text == _END_OF_DAY:
         return 24 * 60
     try:
@@ -46,14 +47,14 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"st
         unknown = [d for d in self.days if d not in _DAYS and d != "holiday"]
         if unknown:
             raise DomainError(f"days {unknown} are not of mon to sun or holiday")
-        if _minutes(self.start) >= _minutes(self.end):
+        if minute_of_day(self.start) >= minute_of_day(self.end):
             raise DomainError(f"a block must end after it starts: {self.start} to {self.end}")
 
     def covers(self, moment: datetime, *, holiday: bool) -> bool:
         """Whether the local `moment` lies within."""
         day_matches = "holiday" in self.days if holiday else any(_DAYS.get(d) == moment.weekday() for d in self.days)
         minute = moment.hour * 60 + moment.minute
-        return day_matches and _minutes(self.start) <= minute < _minutes(self.end)
+        return day_matches and minute_of_day(self.start) <= minute < minute_of_day(self.end)
 
 
 class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,5 +91,5 @@ class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return None
 
     def _edges(self, day: date, calendar: Calendar) -> list[int]:
-        minutes = {0} | {m for b in self.blocks for m in (_minutes(b.start), _minutes(b.end))}
+        minutes = {0} | {m for b in self.blocks for m in (minute_of_day(b.start), minute_of_day(b.end))}
         return sorted(calendar.at(day, time(m // 60, m % 60)) for m in minutes if m < 24 * 60)

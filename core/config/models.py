@@ -8,9 +8,9 @@ from typing import Any, Literal
 import msgspec
 
 from core.calendar import Calendar, site_holidays
-from core.errors import SecretMissingError
+from core.errors import DomainError, SecretMissingError
 from core.points import Counter, Limits, Measure, Plausible, Point, check_name, check_point_id
-from core.schedule import Block, Schedule
+from core.schedule import Block, Schedule, minute_of_day
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -86,11 +86,23 @@ class HeatingSeason(_Section, frozen=True, kw_only=True):
         Local dates, half open.
     source
         The law or ordinance it comes from.
+    daily_from, daily_to
+        Local times between which rooms may be heated above the set-back, half open.
     """
 
     start: dt.date
     end: dt.date
     source: str
+    daily_from: str = "00:00"
+    daily_to: str = "24:00"
+
+    def __post_init__(self) -> None:
+        if self.start >= self.end or minute_of_day(self.daily_from) >= minute_of_day(self.daily_to):
+            raise DomainError(f"a heating season and its day must end after they start: {self.source}")
+
+    def covers_minute(self, minute: int) -> bool:
+        """Whether rooms may be heated above the set-back at a minute of the local day."""
+        return minute_of_day(self.daily_from) <= minute < minute_of_day(self.daily_to)
 
 
 class Control(_Section, frozen=True, kw_only=True):

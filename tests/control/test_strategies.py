@@ -1,20 +1,20 @@
 """Decisions as tables: what is seen, and what each point is told."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from control import correction, optimum_start, supply
-from control.season import season_on
+from control.season import season_at
 from control.strategy import decide
 from control.view import BuildingView, Heating, Input, Memory, MeterGap, Trim, WarmUp, Zone
 from core.calendar import HOUR_MS
 from core.config.models import HeatingSeason
 from core.points import Limits
-from tests.control.views import COMFORT, MISSING, SUPPLY, at, gap, setpoint, view, zone
+from tests.control.views import COMFORT, MISSING, ROME, SUPPLY, at, gap, setpoint, view, zone
 
 HALL = setpoint().id
 
@@ -106,11 +106,31 @@ def test_a_zone_without_temperature_is_let_go_and_the_others_are_not(when: str) 
 )
 def test_the_heating_season_is_what_is_on_record(day: date, heating: Heating) -> None:
     record = HeatingSeason(start=date(2025, 10, 15), end=date(2026, 4, 15), source="DPR 74/2013, zone E")
-    assert season_on(day, [record]).heating is heating
+    assert season_at(datetime.combine(day, time(12), ROME.zone), [record]).heating is heating
+
+
+@pytest.mark.parametrize(
+    ("clock", "setback_only"),
+    [(time(4, 59), True), (time(5, 0), False), (time(22, 59), False), (time(23, 0), True)],
+)
+def test_hours_of_the_day_are_on_record_too(clock: time, *, setback_only: bool) -> None:
+    record = HeatingSeason(
+        start=date(2025, 10, 15), end=date(2026, 4, 15), source="DPR 74/2013", daily_from="05:00", daily_to="23:00"
+    )
+    assert season_at(datetime.combine(date(2026, 1, 14), clock, ROME.zone), [record]).setback_only is setback_only
+
+
+def test_before_the_allowed_hour_no_zone_is_warmed_up_whatever_it_needs() -> None:
+    cold = view("2026-01-14 04:00", zone(temperature=12.0))
+    assert told(cold)[HALL] == (20.5, "optimum-start")
+    night = replace(cold, season=replace(cold.season, setback_only=True))
+    assert told(night)[HALL] == (COMFORT.setback_c, "season")
+    blind = replace(night, zones=(zone(temperature=MISSING),))
+    assert told(blind)[HALL] == (None, "setback")
 
 
 def test_without_any_record_heating_is_always_allowed() -> None:
-    assert season_on(date(2026, 8, 1), []).heating is Heating.ALLOWED
+    assert season_at(datetime(2026, 8, 1, tzinfo=ROME.zone), []).heating is Heating.ALLOWED
 
 
 @pytest.mark.parametrize(
