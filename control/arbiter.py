@@ -103,7 +103,7 @@ def _must_rest(before: Standing | None, value: float, limits: Limits, now_ms: in
     """Whether a change must wait: the device was changed a moment ago, or the gateway refused just this."""
     if before is None:
         return False
-    age_ms = now_ms - before.issued_ms
+    age_ms = now_ms - before.issued_ms  # below 0 when the clock was set back: that holds nothing up
     if before.is_rejected and before.value is not None and abs(before.value - value) < SAME_VALUE:
-        return age_ms < REJECTED_REST_MS
-    return before.is_live and before.value is not None and age_ms < limits.min_interval_s * 1000
+        return 0 <= age_ms < REJECTED_REST_MS
+    return before.is_live and before.value is not None and 0 <= age_ms < limits.min_interval_s * 1000

@@ -171,15 +171,16 @@ class Control:
             log.warning("stored_unreadable topic=%s code=%s", message.topic, error.code)
         else:
             # A gateway whose clock is ahead does not move the others into the future.
-            known_ms = min(until_ms, self._clock.now_ms())
-            self._data_ms[address.site] = max(known_ms, self._data_ms.get(address.site, 0))
+            newest_ms = max(until_ms, self._data_ms.get(address.site, 0))
+            # Neither does a clock that was ahead until it was set back.
+            self._data_ms[address.site] = min(newest_ms, self._clock.now_ms())
         self.client.ack(message)
 
     def _is_due(self, case: _Case) -> bool:
         data_ms = self._data_ms.get(case.site)
         if data_ms is None or self._clock.now_ms() - data_ms > case.settings.stale_after_s * 1000:
             return False
-        return case.slot_of(data_ms) > case.decided_slot
+        return case.slot_of(data_ms) != case.decided_slot
 
     def _try_to_decide(self, case: _Case) -> bool:
         """One building that cannot be decided does not keep the others waiting; it is tried again at its next time."""

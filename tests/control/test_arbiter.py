@@ -55,6 +55,7 @@ def ours(value: float | None, left: float = 3, age: float = 0, **how: bool) -> S
         (20.5, ours(20.5, is_live=False, is_rejected=True, age=1), "nothing"),
         (20.5, ours(20.5, is_live=False, is_rejected=True, age=5), 20.5),
         (20.5, ours(16.0, is_live=False, is_rejected=True, age=1), 20.5),
+        (20.5, ours(20.5, is_live=False, is_rejected=True, age=-90), 20.5),
         (None, None, "nothing"),
         (None, ours(20.5), None),
         (None, ours(20.5, left=-1), "nothing"),
@@ -63,8 +64,8 @@ def ours(value: float | None, left: float = 3, age: float = 0, **how: bool) -> S
     ],
     ids=[
         "first", "change", "same", "same, rounded", "about to run out", "ran out", "did not work", "refused lately",
-        "refused long ago", "another was refused", "nothing to let go", "let go", "ran out by itself", "let go already",
-        "taken up again",
+        "refused long ago", "another was refused", "refused in the future", "nothing to let go", "let go",
+        "ran out by itself", "let go already", "taken up again",
     ],
 )  # fmt: skip
 def test_only_what_changes_or_runs_out_is_sent(
@@ -102,7 +103,11 @@ def test_values_are_kept_within_what_the_point_may_be_told(
     assert [c.value for c in run(value, device=device, point=setpoint(limits=limits))] == [sent]
 
 
-@pytest.mark.parametrize(("age", "sent"), [(0.5, []), (1.5, [20.5])], ids=["too soon", "later"])
+@pytest.mark.parametrize(
+    ("age", "sent"),
+    [(0.5, []), (1.5, [20.5]), (-90, [20.5])],
+    ids=["too soon", "later", "changed while clock was ahead"],
+)
 def test_a_device_is_left_alone_between_changes(age: float, sent: list[float]) -> None:
     slow = setpoint(limits=Limits(5, 26, 18, min_interval_s=900))
     assert [c.value for c in run(20.5, ours(16.0, age=age), point=slow)] == sent
