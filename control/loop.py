@@ -134,7 +134,7 @@ class Control:
         try:
             self.dispatcher.note_sent()
             results = self._read_inbox()
-            decided = sum(self._try_to_decide(case) for case in self._cases if self._is_due(case))
+            decided = self._decide_what_is_due()
             now_ms = self._clock.now_ms()
             if decided or results or abs(now_ms - self._dispatched_ms) >= _DISPATCH_EVERY_MS:
                 self._dispatched_ms = now_ms
@@ -181,6 +181,17 @@ class Control:
         if data_ms is None or self._clock.now_ms() - data_ms > case.settings.stale_after_s * 1000:
             return False
         return case.slot_of(data_ms) != case.decided_slot
+
+    def _decide_what_is_due(self) -> int:
+        """Decide until something does not answer; returns how many. Commands of people do not wait for it."""
+        decided = 0
+        try:
+            for case in self._cases:
+                if self._is_due(case):
+                    decided += self._try_to_decide(case)
+        except UnavailableError as error:
+            log.warning("decision_waits code=%s reason=%r", error.code, error.message)
+        return decided
 
     def _try_to_decide(self, case: _Case) -> bool:
         """One building that cannot be decided does not keep the others waiting; it is tried again at its next time."""

@@ -10,16 +10,18 @@ from control.loop import Control
 from core.clock import SimulatedClock
 from core.codec import Stored, encode
 from core.commands import Command, Outcome
-from core.config.models import Building, Config, HeatingSeason, Site
+from core.config.models import Building, Config, HeatingSeason, InfluxStore, Site
 from core.config.models import Control as Settings
 from core.points import Point
 from core.schedule import Block
 from core.topics import Channel, topic
+from stores.influx import InfluxReadingStore
+from stores.port import ReadingStore
 from stores.registry import CommandState, Registry
 from stores.sqlite import SqliteReadingStore
 from tests.control.conftest import GATEWAY, SITE, FieldGateway, turn
 from tests.control.views import at, setpoint
-from tests.servers.mosquitto import Mosquitto
+from tests.servers.mosquitto import Mosquitto, free_port
 
 pytestmark = pytest.mark.system
 
@@ -45,7 +47,7 @@ class Rig:
     """A building with its control, its gateway and what stands for ingest."""
 
     def __init__(
-        self, broker: Mosquitto, registry: Registry, store: SqliteReadingStore, gateway: FieldGateway, mode: str
+        self, broker: Mosquitto, registry: Registry, store: ReadingStore, gateway: FieldGateway, mode: str
     ) -> None:
         self.registry, self.store, self.gateway = registry, store, gateway
         self.clock = SimulatedClock(START)
@@ -162,10 +164,8 @@ def test_it_goes_on_deciding_after_the_clock_was_set_back(make_rig: Callable[...
     rig.run(until=lambda: rig.control.decisions[BUILDING].view.now_ms == START)
 
 
-def test_overrides_go_out_while_the_store_is_away(
-    broker: Mosquitto, registry: Registry, gateway: FieldGateway, free_port: int
-) -> None:
-    with InfluxReadingStore(InfluxStore(url=f"http://127.0.0.1:{free_port}")) as away:
+def test_overrides_go_out_while_the_store_is_away(broker: Mosquitto, registry: Registry, gateway: FieldGateway) -> None:
+    with InfluxReadingStore(InfluxStore(url=f"http://127.0.0.1:{free_port()}")) as away:
         rig = Rig(broker, registry, away, gateway, "drive")
         rig.say_stored(START)
         for _ in range(20):
