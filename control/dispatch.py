@@ -164,9 +164,9 @@ class Dispatcher:
         self._retries.append((due_ms, again))
 
     def _requeue(self, now_ms: int) -> None:
-        due = [command for due_ms, command in self._retries if due_ms <= now_ms]
-        self._retries = [(due_ms, command) for due_ms, command in self._retries if due_ms > now_ms]
-        for command in due:
+        for due_ms, command in list(self._retries):
+            if due_ms > now_ms:
+                continue
             failed_id = command.id.rpartition(_ATTEMPT)[0]
             newer = [r.command for r in self._registry.commands(point=command.point) if r.command.slot == command.slot]
             # The newest of the slot is the one that failed, or somebody has asked for something else meanwhile.
@@ -174,6 +174,8 @@ class Dispatcher:
                 effect = f"Attempt again after {newer[0].id} failed."
                 self._registry.queue_command(command, expected_effect=effect)
                 log.info("command_retried id=%s after=%s", command.id, newer[0].id)
+            # Only now: with the registry away it is due again.
+            self._retries.remove((due_ms, command))
 
 
 def is_result(message: Message) -> bool:

@@ -1,7 +1,10 @@
 """From the registry's outbox to a gateway and back, over a real Mosquitto."""
 
+import sqlite3
 from collections import deque
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +13,7 @@ from broker.paho import PahoClient
 from control.dispatch import RETRY_AFTER_MS, Dispatcher
 from core.clock import SimulatedClock
 from core.commands import Command, Outcome, Result
+from core.errors import StoreError
 from core.topics import Channel, topic
 from stores.registry import CommandState, Registry
 from tests.control.conftest import GATEWAY, SITE, FieldGateway, turn
@@ -174,6 +178,21 @@ def test_a_failed_command_is_not_tried_again_over_a_newer_one(
     clock.advance(RETRY_AFTER_MS)
     side.dispatcher.dispatch()
     assert [record.command.id for record in registry.commands()] == ["c2", "c1"]
+
+
+def test_what_failed_is_tried_again_though_the_registry_was_locked(
+    side: Side, gateway: FieldGateway, registry: Registry, clock: SimulatedClock, tmp_path: Path
+) -> None:
+    gateway.answer = Outcome.FAILED
+    side.dispatcher.send(command())
+    turn(side.turn, gateway.client.pump, until=lambda: not state(registry).is_open)
+    clock.advance(RETRY_AFTER_MS)
+    with closing(sqlite3.connect(tmp_path / "registry.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError):
+            side.dispatcher.dispatch()
+    side.dispatcher.dispatch()
+    assert registry.command("c1~2") is not None
 
 
 def test_another_gateway_cannot_end_a_command(side: Side, broker: Mosquitto, registry: Registry) -> None:
