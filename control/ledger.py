@@ -70,6 +70,9 @@ class Ledger:
         """Whether somebody with a stronger slot than ours has an entry in force, as far as the registry knows."""
         newest: dict[int, CommandRecord] = {}
         for record in sorted(self._records.values(), key=lambda r: r.sequence):
-            if record.command.point == point and record.command.slot < Slot.SUPERVISORY and is_in_force(record.state):
+            # One that failed has left its slot empty.
+            acted = is_in_force(record.state) or record.state is CommandState.FAILED
+            if record.command.point == point and record.command.slot < Slot.SUPERVISORY and acted:
                 newest[record.command.slot] = record
-        return any(r.command.value is not None and r.command.expires_ms > now_ms for r in newest.values())
+        holding = [r.command for r in newest.values() if is_in_force(r.state)]
+        return any(command.value is not None and command.expires_ms > now_ms for command in holding)

@@ -55,8 +55,19 @@ def test_our_newest_command_stands(registry: Registry, outcome: Outcome | None, 
         ([("p", 22.0, Outcome.REJECTED)], False),
         ([("p", 22.0, Outcome.APPLIED), ("q", None, Outcome.APPLIED)], False),
         ([("p", 22.0, Outcome.APPLIED), ("q", 30.0, Outcome.REJECTED)], True),
+        ([("p", 22.0, Outcome.APPLIED), ("q", 24.0, Outcome.FAILED)], False),
+        ([("p", 22.0, Outcome.APPLIED), ("q", 24.0, Outcome.FAILED), ("r", 24.0, None)], True),
     ],
-    ids=["nobody", "in force", "on its way", "refused", "released", "a second one refused"],
+    ids=[
+        "nobody",
+        "in force",
+        "on its way",
+        "refused",
+        "released",
+        "a second one refused",
+        "a second one failed",
+        "a second one tried again",
+    ],
 )
 def test_a_stronger_slot_holds_a_point(
     registry: Registry, person: list[tuple[str, float | None, Outcome | None]], *, held: bool
