@@ -150,7 +150,13 @@ def library() -> Building:
             supply_setpoint=f"{LIBRARY}/supply-temperature-setpoint",
             outdoor_temperature=outdoor,
             heating_seasons=[
-                HeatingSeason(start=date(year, 10, 15), end=date(year + 1, 4, 15), source="DPR 74/2013, climate zone E")
+                HeatingSeason(
+                    start=date(year, 10, 15),
+                    end=date(year + 1, 4, 15),
+                    source="DPR 74/2013, climate zone E",
+                    daily_from="05:00",
+                    daily_to="23:00",
+                )
                 for year in range(LIBRARY_START.year - 1, LIBRARY_START.year + 10)
             ],
         ),
