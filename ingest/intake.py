@@ -13,21 +13,22 @@ import numpy as np
 
 from broker.client import BrokerClient, Message
 from core.clock import Clock, monotonic_s
-from core.codec import GatewayState, Row, Stored, decode_message, encode
+from core.codec import GatewayState, Stored, decode_message, encode
 from core.config.models import Ingest as Settings
 from core.errors import DomainError, UnavailableError
 from core.points import Point
 from core.readings import Quality, quality_name
 from core.topics import Channel, every
-from ingest.checks import Flags, judge, take_over
+from ingest.checks import Columns, Flags, judge, take_over
 from ingest.counters import Counters
 from ingest.letters import DeadLetters
 from ingest.marks import Marks
 from ingest.ports import Registry
-from ingest.salvage import Fault, read_batch
+from ingest.salvage import Fault
 from ingest.series import SeriesTable
-from ingest.sieve import Delivery, RefusedRow, Sifted, sift
+from ingest.sieve import Sifted, sift
 from ingest.sources import Source, source_of
+from stores import columns as stored
 from stores.port import ReadingStore
 
 log = logging.getLogger("promessa.ingest")
@@ -39,8 +40,9 @@ _RETRY_FIRST_S: Final = 0.2
 _RETRY_MAX_S: Final = 10.0
 _REVISION_EVERY_S: Final = 1.0
 _STORED_EXPIRY_S: Final = 3600
-_LETTER_ROWS: Final = 50
-_TAKE_ROWS: Final = 5000
+_LETTER_POINTS: Final = 50
+_TAKE_BYTES: Final = 393_216
+"""What the processor's cache holds decoded."""
 _STORED_IDS: Final = 1000
 """Most ids in one message: an answer must not be larger than the broker takes."""
 _SOURCES: Final = 20_000
@@ -51,7 +53,8 @@ class _Load:
     """Messages on their way into the store, judged once however often the store has to be asked."""
 
     messages: list[Message] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    parts: list[Columns] = field(default_factory=list)
+    readings: int = 0
     ids: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     until_ms: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     faults: list[tuple[str, Fault]] = field(default_factory=list)
@@ -143,22 +146,23 @@ class Ingest:
         self.client.close()
 
     def _drain(self) -> int:
-        stored = 0
+        done = 0
         try:
             while self._inbox or self._load.messages:
                 load = self._load
-                while self._inbox and len(load.rows) < self._settings.flush_rows:
+                while self._inbox and load.readings < self._settings.flush_rows:
                     self._take(load)
-                if load.rows:
-                    self._store.write(load.rows)
+                if load.readings:
+                    columns = (np.concatenate(parts) for parts in zip(*load.parts, strict=True))
+                    self._store.write_columns(stored.Columns(self._table.points, *columns))
                 self._load = _Load()
                 self._finish(load)
-                stored += len(load.rows)
+                done += load.readings
         except UnavailableError as error:
             self._wait(error)
         else:
             self._retries = 0
-        return stored
+        return done
 
     def _wait(self, error: UnavailableError) -> None:
         wait_s = min(_RETRY_MAX_S, _RETRY_FIRST_S * 2 ** min(self._retries, 10))
@@ -168,37 +172,36 @@ class Ingest:
         log.warning("store_unavailable code=%s error=%r retry_in_s=%.1f", error.code, error.message, wait_s)
 
     def _take(self, load: _Load) -> None:
-        """Take some messages from the inbox into `load`: as many readings as the processor's cache holds, judged.
+        """Take some messages from the inbox into `load`: as many as the processor's cache holds, judged.
 
         Until everything that can fail has been done, inbox and load stay as they are.
         """
         messages: list[Message] = []
-        deliveries: list[Delivery] = []
+        sources: list[Source] = []
+        payloads: list[bytes] = []
         faults: list[tuple[str, Fault]] = []
-        rows = 0
+        size = 0
         for message in self._inbox:
-            if rows >= _TAKE_ROWS:
+            if size >= _TAKE_BYTES:
                 break
             messages.append(message)
+            size += len(message.payload)
             try:
                 source = self._sources.get(message.topic) or self._source(message.topic)
                 if source.channel is Channel.READINGS:
-                    batch, wrong = read_batch(message.payload)
-                    deliveries.append(Delivery(source, batch.id, batch.rows))
-                    rows += len(batch.rows)
+                    sources.append(source)
+                    payloads.append(message.payload)
                 elif message.payload:
                     wrong = self._register(source, decode_message(message.payload, GatewayState))
-                else:
-                    continue
-                faults += [(message.topic, fault) for fault in wrong]
+                    faults += [(message.topic, fault) for fault in wrong]
             except DomainError as error:
                 faults.append((message.topic, Fault(message.payload, error.code, error.message)))
         self._refresh()
         del self._inbox[: len(messages)]
         load.messages += messages
         load.faults += faults
-        if deliveries:
-            self._judge(load, deliveries)
+        if payloads:
+            self._judge(load, sources, sift(sources, payloads, self._table))
 
     def _source(self, name: str) -> Source:
         if len(self._sources) >= _SOURCES:
@@ -236,24 +239,19 @@ class Ingest:
         self._revision = revision
         self._revision_due_s = monotonic_s() + _REVISION_EVERY_S
 
-    def _judge(self, load: _Load, deliveries: list[Delivery]) -> None:
-        sifted = sift(deliveries, self._table)
+    def _judge(self, load: _Load, sources: list[Source], sifted: Sifted) -> None:
         columns = sifted.columns
         ahead_ms = self._clock.now_ms() + self._settings.clock_tolerance_s * 1000
         verdict = judge(self._table, columns, ahead_ms)
         take_over(self._table, verdict.standing)
         self._marks.recall(columns, verdict.quality, verdict.late)
         self._marks.remember(columns, verdict.quality, verdict.in_order)
-        rows = sifted.rows
-        for at in np.flatnonzero(verdict.quality != columns.quality).tolist():
-            point, time_ms, value, _ = rows[at]
-            code = int(verdict.quality[at])
-            rows[at] = (point, time_ms, value, code)
-            self._marked[code] += 1
-        load.rows += rows
-        load.refused += len(sifted.refused)
-        load.faults += _faults_of(sifted)
-        _note_stored(load, deliveries, sifted, verdict.quality == Quality.UNCERTAIN_CLOCK)
+        self._marked.update(verdict.quality[verdict.quality != columns.quality].tolist())
+        load.parts.append(columns._replace(quality=verdict.quality))
+        load.readings += len(columns.row)
+        load.refused += sifted.refused
+        load.faults += [(sources[at].topic, fault) for at, fault in sifted.faults]
+        _note_stored(load, sources, sifted, verdict.quality == Quality.UNCERTAIN_CLOCK)
 
     def _finish(self, load: _Load) -> None:
         """Everything of `load` is durable: put aside what was refused, acknowledge, count."""
@@ -265,40 +263,29 @@ class Ingest:
             ids, until_ms = load.ids[name], load.until_ms[name]
             for start in range(0, max(len(ids), 1), _STORED_IDS):
                 # Not sent, or lost on its way: the gateway sends the batch again, and is told again.
-                stored = Stored(ids[start : start + _STORED_IDS], until_ms)
-                self.client.publish(name, encode(stored), expiry_s=_STORED_EXPIRY_S)
+                told = Stored(ids[start : start + _STORED_IDS], until_ms)
+                self.client.publish(name, encode(told), expiry_s=_STORED_EXPIRY_S)
             self._newest_ms = max(self._newest_ms, until_ms)
-        if load.rows:
+        if load.readings:
             self._stored_ms = self._clock.now_ms()
-        self._counts.update(messages=len(load.messages), readings=len(load.rows), refused=load.refused)
-        log.debug("load_stored messages=%d rows=%d refused=%d", len(load.messages), len(load.rows), load.refused)
+        self._counts.update(messages=len(load.messages), readings=load.readings, refused=load.refused)
+        log.debug("load_stored messages=%d rows=%d refused=%d", len(load.messages), load.readings, load.refused)
 
 
-def _note_stored(load: _Load, deliveries: Sequence[Delivery], sifted: Sifted, ahead: Flags) -> None:
+def _note_stored(load: _Load, sources: Sequence[Source], sifted: Sifted, ahead: Flags) -> None:
     """Note what to tell on each ``stored`` topic; a reading ahead of the clock does not move its listeners' time."""
+    for source, name in zip(sources, sifted.ids, strict=True):
+        if name:
+            load.ids[source.stored].append(name)
+    if not len(ahead):
+        return
     time_ms = np.where(ahead, 0, sifted.columns.time_ms)
-    counts = np.array([count for count in sifted.counts if count], np.int64)
-    newest = iter(np.maximum.reduceat(time_ms, np.cumsum(counts) - counts).tolist() if len(counts) else [])
-    for delivery, count in zip(deliveries, sifted.counts, strict=True):
-        told = delivery.source.stored
-        if delivery.id:
-            load.ids[told].append(delivery.id)
-        if count:
-            load.until_ms[told] = max(load.until_ms[told], next(newest))
-
-
-def _faults_of(sifted: Sifted) -> list[tuple[str, Fault]]:
-    """One fault for each message and code, with its first rows."""
-    groups: defaultdict[tuple[int, str], list[RefusedRow]] = defaultdict(list)
-    for refused in sifted.refused:
-        groups[id(refused.delivery), refused.refusal.code].append(refused)
-    faults = []
-    for (_, code), group in groups.items():
-        payload = msgspec.json.encode([refused.row for refused in group[:_LETTER_ROWS]])
-        more = f" (and {len(group) - 1} more of this message)" if len(group) > 1 else ""
-        faults.append((group[0].delivery.source.topic, Fault(payload, code, group[0].refusal.reason + more)))
-    return faults
+    starts = np.flatnonzero(np.diff(sifted.payload, prepend=-1))
+    newest = np.maximum.reduceat(time_ms, starts)
+    for at, until_ms in zip(sifted.payload[starts].tolist(), newest.tolist(), strict=True):
+        told = sources[at].stored
+        load.until_ms[told] = max(load.until_ms[told], until_ms)
 
 
 def _listed(points: Sequence[str]) -> bytes:
-    return msgspec.json.encode(points[:_LETTER_ROWS])
+    return msgspec.json.encode(points[:_LETTER_POINTS])

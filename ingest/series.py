@@ -49,6 +49,8 @@ class SeriesTable:
 
     Attributes
     ----------
+    points
+        Ids, by row.
     columns
         Structured array, shape (≥ len(self),). ``owner`` is a number from `writer`; ``in_order`` says that a reading
         is compared with the one before it; ``last_ms``, ``last_value`` are that reading's, ``since_ms`` the time from
@@ -63,7 +65,9 @@ class SeriesTable:
         self.columns = _blank(_ROWS_AT_FIRST)
         self.counters: dict[int, Counter] = {}
         self.suspects: dict[int, tuple[int, float]] = {}
+        self.points: list[str] = []
         self._rows: dict[str, int] = {}
+        self._rows_of_bytes: dict[bytes, int] = {}
         self._writers: dict[str, int] = {}
         self._undeclared: dict[int, int] = {}
 
@@ -77,6 +81,13 @@ class SeriesTable:
             return np.fromiter(map(known.__getitem__, points), np.int64, count)
         except KeyError:
             return np.fromiter([known.get(p, -1) for p in points], np.int64, count)
+
+    def rows_of_bytes(self, points: Sequence[bytes]) -> npt.NDArray[np.int64] | None:
+        """Row of each point, whose ids come undecoded; None when there is one that is not known."""
+        try:
+            return np.fromiter(map(self._rows_of_bytes.__getitem__, points), np.int64, len(points))
+        except KeyError:
+            return None
 
     def writer(self, name: str) -> int:
         """Number that stands for a gateway (``site/gateway``) or for a whole site in the ``owner`` column."""
@@ -120,6 +131,9 @@ class SeriesTable:
 
     def _row(self, point_id: str) -> int:
         row = self._rows.setdefault(point_id, len(self._rows))
+        if row == len(self.points):
+            self.points.append(point_id)
+            self._rows_of_bytes[point_id.encode()] = row
         if row >= len(self.columns):
             self.columns = np.concatenate((self.columns, _blank(row)))
         return row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from core.errors import StoreError
 from core.points import Point
 from core.topics import Channel, topic
 from ingest.intake import SESSION_EXPIRY_S, Ingest
+from stores.columns import Columns
 from stores.registry import Registry
 from stores.sqlite import SqliteReadingStore
 from tests.servers.mosquitto import Mosquitto
@@ -30,10 +31,10 @@ class FlakyStore(SqliteReadingStore):
 
     plugged = True
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write_columns(self, readings: Columns) -> None:
         if not self.plugged:
             raise StoreError("unplugged")
-        super().write(rows)
+        super().write_columns(readings)
 
 
 class Rig:
