@@ -138,7 +138,7 @@ def _mark(quality: Codes, where: Flags, code: Quality) -> None:
 def _compare(table: SeriesTable, readings: Columns) -> tuple[Codes, Standing]:
     """Marks from comparing each reading with the one before it; readings come sorted by row and time."""
     row, time_ms, value, _ = readings
-    known = table.columns[row]
+    known = {name: column[row] for name, column in table.columns.items()}
     first = np.ones(len(row), np.bool_)
     first[1:] = row[1:] != row[:-1]
     last = np.ones(len(row), np.bool_)
@@ -173,7 +173,7 @@ def _unchanged_since(first: Flags, same: Flags, time_ms: Ints, since_ms: Ints) -
 
 def _walk(table: SeriesTable, row: int, readings: Columns, marks: Codes, standing: Standing) -> None:
     """Judge one register step by step, into `marks` and `standing`."""
-    known = table.columns[row]
+    known = {name: column[row] for name, column in table.columns.items()}
     at = slice(*np.searchsorted(readings.row, (row, row + 1)).tolist())
     last = (int(known["last_ms"]), float(known["last_value"])) if known["last_ms"] != NEVER else None
     steps = zip(readings.time_ms[at].tolist(), readings.value[at].tolist(), strict=True)

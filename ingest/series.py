@@ -17,23 +17,21 @@ NEVER: Final = 0
 _ROWS_AT_FIRST: Final = 64
 _FOREVER_MS: Final = np.iinfo(np.int64).max
 
-_COLUMNS: Final = np.dtype(
-    [
-        ("owner", np.int64),
-        ("declared", np.bool_),
-        ("minimum", np.float64),
-        ("maximum", np.float64),
-        ("in_order", np.bool_),
-        ("max_step", np.float64),
-        ("stuck_after_ms", np.int64),
-        ("register", np.bool_),
-        ("max_rate_per_h", np.float64),
-        ("resolution", np.float64),
-        ("last_ms", np.int64),
-        ("last_value", np.float64),
-        ("since_ms", np.int64),
-    ]
-)
+_COLUMNS: Final = {
+    "owner": np.int64,
+    "declared": np.bool_,
+    "minimum": np.float64,
+    "maximum": np.float64,
+    "in_order": np.bool_,
+    "max_step": np.float64,
+    "stuck_after_ms": np.int64,
+    "register": np.bool_,
+    "max_rate_per_h": np.float64,
+    "resolution": np.float64,
+    "last_ms": np.int64,
+    "last_value": np.float64,
+    "since_ms": np.int64,
+}
 _DEFAULTS: Final = {
     "minimum": -np.inf,
     "maximum": np.inf,
@@ -52,7 +50,7 @@ class SeriesTable:
     points
         Ids, by row.
     columns
-        Structured array, shape (≥ len(self),). ``owner`` is a number from `writer`; ``in_order`` says that a reading
+        By name, each of shape (≥ len(self),). ``owner`` is a number from `writer`; ``in_order`` says that a reading
         is compared with the one before it; ``last_ms``, ``last_value`` are that reading's, ``since_ms`` the time from
         which its value has stood unchanged.
     counters
@@ -134,8 +132,9 @@ class SeriesTable:
         if row == len(self.points):
             self.points.append(point_id)
             self._rows_of_bytes[point_id.encode()] = row
-        if row >= len(self.columns):
-            self.columns = np.concatenate((self.columns, _blank(row)))
+        if row >= len(self.columns["owner"]):
+            more = _blank(row)
+            self.columns = {name: np.concatenate((column, more[name])) for name, column in self.columns.items()}
         return row
 
     def _define(self, row: int, point: Point, owner: int) -> None:
@@ -159,8 +158,5 @@ class SeriesTable:
             self.columns[name][row] = value
 
 
-def _blank(rows: int) -> npt.NDArray[np.void]:
-    columns = np.zeros(rows, _COLUMNS)
-    for name, value in _DEFAULTS.items():
-        columns[name] = value
-    return columns
+def _blank(rows: int) -> dict[str, npt.NDArray[Any]]:
+    return {name: np.full(rows, _DEFAULTS.get(name, 0), kind) for name, kind in _COLUMNS.items()}
