@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from broker.enrolment import ACL_FILE, PASSWORDS_FILE, Kind, enroll
-from cli.supervisor import own_environ
+from cli.supervisor import Program, own_environ
 from core.clock import monotonic_s
 from core.config.models import Broker
 from core.errors import UnavailableError
@@ -64,6 +64,7 @@ class LocalMosquitto:
         self.directory = directory.resolve()
         self.credentials = self.directory / "credentials"
         self.port = port
+        self._config = self.directory / "mosquitto.conf"
         self._process: subprocess.Popen[bytes] | None = None
 
     def enroll_service(self, name: str) -> Broker:
@@ -84,17 +85,14 @@ class LocalMosquitto:
         UnavailableError
             It is not installed, or does not start; says what it said.
         """
-        program = find_mosquitto()
-        if program is None:
-            raise UnavailableError("mosquitto is not installed; 'apt-get install mosquitto', or 'make demo' does it")
+        program = self.program()
         if self._answers():
             raise UnavailableError(
                 f"port {self.port} is taken, perhaps by a mosquitto of the system: "
                 "use it, with a credential in [broker], or set another port there"
             )
         self.directory.mkdir(parents=True, exist_ok=True)
-        config = self.directory / "mosquitto.conf"
-        config.write_text(
+        self._config.write_text(
             _CONFIGURATION.format(
                 port=self.port,
                 directory=self.directory,
@@ -109,11 +107,11 @@ class LocalMosquitto:
         log = self.directory / "mosquitto.log"
         with log.open("ab") as file:
             self._process = subprocess.Popen(  # noqa: S603 - a program found on the system's own paths
-                [program, "-c", str(config)],
+                program.command,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
-                env=own_environ(os.environ),
+                env=own_environ(program.environ),
                 start_new_session=True,
             )
         deadline_s = monotonic_s() + _START_TIMEOUT_S
@@ -122,6 +120,20 @@ class LocalMosquitto:
                 said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
                 self.stop()
                 raise UnavailableError(f"mosquitto does not start on port {self.port}: {' '.join(said)}")
+
+    def program(self) -> Program:
+        """What runs; UnavailableError when it is not installed."""
+        executable = find_mosquitto()
+        if executable is None:
+            raise UnavailableError("mosquitto is not installed; 'apt-get install mosquitto', or 'make demo' does it")
+        return Program("broker", [executable, "-c", str(self._config)], dict(os.environ))
+
+    def hand_over(self) -> subprocess.Popen[bytes]:
+        """The process, which from now on somebody else keeps running and ends."""
+        if self._process is None:
+            raise UnavailableError("the broker was not started")
+        process, self._process = self._process, None
+        return process
 
     def _answers(self) -> bool:
         try:

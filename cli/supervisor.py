@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from core.clock import monotonic_s
@@ -42,11 +43,11 @@ def backoff_s(failures: int) -> float:
 
 
 class _Child:
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, process: subprocess.Popen[bytes] | None) -> None:
         self.program = program
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process = process
         self.failures = 0
-        self.started_s = 0.0
+        self.started_s = monotonic_s()
         self.start_at_s = 0.0
 
     def start(self) -> None:
@@ -67,10 +68,14 @@ class Supervisor:
     ----------
     programs
         Started in this order, ended in the reverse one.
+    running
+        Processes, by the names of their programs, that were started already.
     """
 
-    def __init__(self, programs: Sequence[Program]) -> None:
-        self._children = [_Child(program) for program in programs]
+    def __init__(
+        self, programs: Sequence[Program], running: Mapping[str, subprocess.Popen[bytes]] = MappingProxyType({})
+    ) -> None:
+        self._children = [_Child(program, running.get(program.name)) for program in programs]
 
     def pids(self) -> dict[str, int]:
         """Process id of each program that runs."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from subprocess import Popen
 from typing import Annotated
 
 import typer
@@ -36,7 +37,8 @@ def up(
     stop = stop_on_signals()
     names = [*SERVICES, *(["gateway"] if settings.gateway else [])]
     environs = {name: dict(os.environ) for name in names}
-    broker: LocalMosquitto | None = None
+    programs: list[Program] = []
+    running: dict[str, Popen[bytes]] = {}
     if not settings.broker.username:
         broker = LocalMosquitto(directory, settings.broker.port)
         for name in names:
@@ -49,6 +51,8 @@ def up(
                 "PROMESSA_BROKER__PASSWORD": credential.password,
             }
         broker.start()
+        programs.append(broker.program())
+        running["broker"] = broker.hand_over()
         err.print(
             f"broker on 127.0.0.1:{broker.port}, enrol gateways before the next start with: "
             f"promessa enroll gateway NAME --site SITE --port {broker.port} --directory {broker.credentials}",
@@ -57,13 +61,10 @@ def up(
         )
     err.print(f"API on http://{settings.api.host}:{settings.api.port}/api/v1")
     notify("READY=1")
-    commands = {name: [sys.executable, "-m", "cli.main", name, "--config", str(path)] for name in names}
-    try:
-        status = Supervisor([Program(name, commands[name], environs[name]) for name in names]).run(stop)
-    finally:
-        if broker is not None:
-            broker.stop()
-    raise typer.Exit(status)
+    programs += [
+        Program(name, [sys.executable, "-m", "cli.main", name, "--config", str(path)], environs[name]) for name in names
+    ]
+    raise typer.Exit(Supervisor(programs, running).run(stop))
 
 
 def create_first_key(settings: Config) -> None:

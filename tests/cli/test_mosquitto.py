@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from broker.paho import PahoClient
 from cli.mosquitto import LocalMosquitto, free_port
+from cli.supervisor import Supervisor
 from core.errors import BrokerError, UnavailableError
 
 pytestmark = pytest.mark.system
@@ -35,6 +39,33 @@ def test_a_port_that_is_taken_is_said_and_not_mistaken_for_ours(tmp_path: Path) 
     second.enroll_service("ingest")
     with first, pytest.raises(UnavailableError, match=f"port {first.port} is taken"):
         second.start()
+
+
+def test_under_the_supervisor_it_comes_back_when_it_was_killed(tmp_path: Path) -> None:
+    broker = LocalMosquitto(tmp_path, free_port())
+    credential = broker.enroll_service("ingest")
+    broker.start()
+    process = broker.hand_over()
+    assert not broker.running
+    stop = threading.Event()
+    supervisor = Supervisor([broker.program()], {"broker": process})
+    thread = threading.Thread(target=supervisor.run, args=(stop,))
+    thread.start()
+    try:
+        process.kill()
+        process.wait()
+        client = PahoClient(credential, "ingest", on_message=lambda _: None)
+        deadline = time.monotonic() + 20
+        while not client.connected and time.monotonic() < deadline:
+            client.pump(0.1)
+        assert client.connected
+        client.close()
+        assert supervisor.pids()["broker"] != process.pid
+    finally:
+        stop.set()
+        thread.join(30)
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", broker.port), timeout=1)
 
 
 def test_without_the_program_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
