@@ -126,6 +126,7 @@ def test_killed_broker_delays_and_does_not_lose(rig: Rig) -> None:
     rig.mosquitto.start()
     gateway = rig.gateway()
     rig.until(lambda: rig.ingest.client.connected and gateway.client.connected)
+    rig.turn(20)  # the broker forgot the session: before the subscription is back it would have nobody to queue for
     rig.deliver((POINT, NOW_MS, 20.0, 0))
     assert rig.stored(POINT) == [(NOW_MS, 20.0)]
 
