@@ -120,7 +120,7 @@ class Spool:
     def number_of(self, batch_id: str) -> int | None:
         """Number of a batch id; None when it belongs to another spool."""
         epoch, _, seq = batch_id.rpartition("-")
-        return int(seq) if epoch == self.epoch and seq.isdigit() else None
+        return int(seq) if epoch == self.epoch and seq.isascii() and seq.isdecimal() else None
 
     def forget(self, seqs: Iterable[int]) -> None:
         """Let go of batches that are stored; unknown ones are passed over."""
