@@ -1,0 +1,12 @@
+"""What holds for all tests."""
+
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is; timings are benchmarks, never tests.
+settings.register_profile(
+    "promessa",
+    settings.default,
+    deadline=None,
+    suppress_health_check=[*settings.default.suppress_health_check, HealthCheck.too_slow],
+)
+settings.load_profile("promessa")
