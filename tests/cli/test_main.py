@@ -117,10 +117,19 @@ def test_it_ends_in_order_when_told_to_or_when_its_terminal_closes(tmp_path: Pat
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_hangups,
     ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "building_served" in line:
-                break
-        process.send_signal(number)
-        assert process.wait(20) == 0
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if "building_served" in line:
+                    break
+            process.send_signal(number)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+
+
+def heed_hangups() -> None:
+    """Under ``nohup``, as whoever runs the tests may be, the process would rightly ignore them."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
