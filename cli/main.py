@@ -12,6 +12,7 @@ import typer
 
 from cli import doctor, enroll, fit, processes, simulate, up
 from cli.demo import demo
+from cli.evaluate import app as evaluate
 from core.errors import PromessaError
 
 RUN_ON: Final = ("up", "gateway", "ingest", "control", "api", "simulate", "replay")
@@ -48,6 +49,7 @@ for name, command, panel in (
     ("replay", simulate.replay, "Try out"),
 ):
     app.command(name, rich_help_panel=panel)(command)
+app.add_typer(evaluate, name="evaluate", rich_help_panel="Try out")
 app.add_typer(enroll.app, name="enroll", rich_help_panel="Look after")
 
 

@@ -1,0 +1,7 @@
+"""``promessa evaluate``: what the models are worth on recorded and simulated buildings."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(help="Measure the models on recorded and simulated buildings.", no_args_is_help=True)
