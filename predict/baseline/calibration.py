@@ -15,7 +15,7 @@ LEVEL_DRIFT: Final = 0.13
 """Share by which a building's level has moved (standard deviation) when it was left alone for a season or more.
 
 Over the 73 meters of the Cambridge archive the second year is off by a median of 5 to 6 % whatever the model; with this
-share the 80 % intervals of their second year hold about 80 % (``python -m benchmarks.baseline``)."""
+share the 80 % intervals of their second year hold about 80 % (``promessa evaluate baseline``)."""
 _DRIFT_DAYS: Final = 90.0
 _BANDS: Final = 5
 _MIN_HOURS: Final = 50
