@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simulators.idf import Idf, IdfObject, conditioned_zones, for_run, reporting, zones_of
-from simulators.idf_causes import (
+from simulators.idf.model import Idf, IdfObject, conditioned_zones, for_run, reporting, zones_of
+from simulators.idf.causes import (
     prolong_plant,
     raise_heating_setpoints,
     resize_people,
@@ -32,7 +32,7 @@ from simulators.idf_causes import (
     scale_infiltration,
     scale_people,
 )
-from simulators.idf_schedule import changed
+from simulators.idf.schedules import changed
 
 J_PER_KWH = 3.6e6
 

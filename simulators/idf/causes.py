@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from core.errors import NotFoundError
-from simulators.idf import Idf, IdfObject
-from simulators.idf_schedule import Steps, blocks, changed, prolonged, replaced, scaled, shifted
+from simulators.idf.model import Idf, IdfObject
+from simulators.idf.schedules import Steps, blocks, changed, prolonged, replaced, scaled, shifted
 
 _THERMOSTATS = ("ThermostatSetpoint:SingleHeating", "ThermostatSetpoint:DualSetpoint")
 _COOLING = ("ThermostatSetpoint:DualSetpoint",)
@@ -20,6 +20,15 @@ _INFILTRATION = (
     "ZoneInfiltration:FlowCoefficient",
 )
 _FANS = ("Fan:ConstantVolume", "Fan:VariableVolume", "Fan:OnOff", "Fan:SystemModel")
+_FAN_SCHEDULES = {
+    **dict.fromkeys((*_FANS, "AvailabilityManager:Scheduled"), 1),
+    "AvailabilityManager:NightCycle": 2,
+    "AirLoopHVAC:UnitaryHeatCool": 4,
+    "AirLoopHVAC:Unitary:Furnace:HeatCool": 4,
+    "AirLoopHVAC:UnitarySystem": 10,
+    "AirLoopHVAC:UnitaryHeatPump:AirToAir": 19,
+}
+"""Field with the schedule by which fans run: availability, or how a unit operates its fan."""
 _GENERATORS = ("Coil:Heating:Fuel", "Boiler:HotWater", "Boiler:Steam", "Coil:Heating:DX:SingleSpeed")
 """Heat generators: in each of these classes the fourth field is the efficiency (burner, thermal) or the COP."""
 
@@ -62,15 +71,11 @@ def raise_heating_setpoints(model: Idf, kelvin: float) -> Idf:
 def prolong_plant(model: Idf, hours: float) -> Idf:
     """Leave fans on and set-points at their day values `hours` longer on every day with a working time."""
     minutes = round(hours * 60)
-    fans = (
-        *_schedules(model, 1, (*_FANS, "AvailabilityManager:Scheduled")),
-        *_schedules(model, 2, ("AvailabilityManager:NightCycle",)),
-        *_schedules(model, 18, ("AirLoopHVAC:UnitaryHeatPump:AirToAir",)),
-    )
-    falling = [*fans, *_schedules(model, 1, _THERMOSTATS)]
-    rising = _schedules(model, 2, _COOLING)
+    fans = (name for kind, index in _FAN_SCHEDULES.items() for name in _schedules(model, index, (kind,)))
+    falling = {name.casefold(): True for name in (*fans, *_schedules(model, 1, _THERMOSTATS))}
+    rising = {name.casefold(): False for name in _schedules(model, 2, _COOLING)}
     before = model
-    for name, down in (*((name, True) for name in dict.fromkeys(map(str.casefold, falling))), *((name, False) for name in rising)):
+    for name, down in (rising | falling).items():
         model = replaced(model, name, prolonged(minutes, falling=down))
     if all(_same(before, model, name) for name in falling):
         raise NotFoundError("nothing in the model is switched off by a schedule")

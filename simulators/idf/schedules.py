@@ -10,10 +10,27 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from core.errors import DomainError
-from simulators.idf import Idf, IdfObject
+from simulators.idf.model import Idf, IdfObject
 
 DESIGN_DAYS: Final = ("SummerDesignDay", "WinterDesignDay")
 DAY_MINUTES: Final = 1440
+_DAY_WORDS: Final = (
+    "all",
+    "weekday",
+    "weekend",
+    "mon",
+    "tue",
+    "wed",
+    "thu",
+    "fri",
+    "sat",
+    "sun",
+    "holiday",
+    "summer",
+    "winter",
+    "custom",
+)
+"""How the words begin that the engine knows as days; it passes over others (a shipped model has "Weedends")."""
 
 Steps = tuple[tuple[int, float], ...]
 """Values of a day: (minute of the day until which it holds, value), ascending, the last one at 1440."""
@@ -69,7 +86,8 @@ def blocks(schedule: IdfObject) -> tuple[DayBlock, ...]:
         if word.startswith("through"):
             through = _after_colon(field, "through")
         elif word.startswith("for"):
-            days = tuple(_after_colon(field, "for").replace(",", " ").split())
+            words = _after_colon(field, "for").split()
+            days = tuple(day for day in words if day.casefold().startswith(_DAY_WORDS))
             found.append(DayBlock(through, days, "", ()))
         elif word.startswith("interpolate"):
             found[-1] = replace(found[-1], interpolate=field)
