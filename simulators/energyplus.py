@@ -1,4 +1,4 @@
-"""Any EnergyPlus model and weather file as a simulated building; the engine runs in a process of its own, step by step."""
+"""Any EnergyPlus model and weather file as a simulated building; the engine runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from simulators.idf.model import Idf, for_run, reporting
 from simulators.idf.points import J_PER_KWH, ModelPoint, exchange_of, present, running
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
-_REPORTED_VARIABLES: Final = ("Zone Mean Air Temperature", "Zone People Occupant Count")
-_REPORTED_METERS: Final = (
+REPORTED_VARIABLES: Final = ("Zone Mean Air Temperature", "Zone People Occupant Count")
+REPORTED_METERS: Final = (
     "Heating:NaturalGas",
     "Heating:Electricity",
     "Cooling:Electricity",
@@ -45,10 +45,7 @@ def utc_offset_h(weather: Path) -> float:
     """
     try:
         with weather.open(encoding="latin-1") as file:
-            fields = file.readline().split(",")
-        if fields[0] != "LOCATION":
-            raise ValueError(fields[0][:40])
-        return float(fields[8])
+            return float(file.readline().removeprefix("LOCATION").split(",")[8])
     except (OSError, ValueError, IndexError) as error:
         raise ConfigError(f"{weather} is not a readable EPW file: {error}") from error
 
@@ -56,10 +53,10 @@ def utc_offset_h(weather: Path) -> float:
 class EnergyPlusBuilding:
     """A building of EnergyPlus behind `simulators.port.SimulatedBuilding`.
 
-    Points are found from the model (`simulators.idf.points`): per zone with a thermostat temperature, people and the
-    set-points in force; per air system whether its fan runs and its share of outdoor air; weather; and registers in kWh per
-    carrier and end use that begin at 0. Set-points, fan and outdoor air can be written; NaN hands a point back to the
-    model's own schedules.
+    Points are found from the model (`simulators.idf.points`): per zone with a thermostat its temperature, people and
+    set-points in force; per air system whether its fan runs and its share of outdoor air; the weather; and registers in
+    kWh per carrier and end use that begin at 0. Set-points, fan and outdoor air can be written; NaN hands a point back
+    to the model's own schedules.
 
     Parameters
     ----------
@@ -72,8 +69,8 @@ class EnergyPlusBuilding:
     changes
         Edits of the model before it runs, for example of `simulators.idf.causes`.
     output
-        Directory that keeps the engine's files, among them ``eplusout.sql`` with zone temperatures, people and end-use meters at
-        each zone time step; None: nothing is kept.
+        Directory that keeps the engine's files, among them ``eplusout.sql`` with `variables` and `meters` at each zone
+        time step; None: nothing is kept.
 
     Raises
     ------
@@ -93,6 +90,8 @@ class EnergyPlusBuilding:
         steps_per_hour: int | None = None,
         changes: Sequence[Callable[[Idf], Idf]] = (),
         output: Path | str | None = None,
+        variables: Sequence[str] = REPORTED_VARIABLES,
+        meters: Sequence[str] = REPORTED_METERS,
     ) -> None:
         if find_spec("pyenergyplus") is None:
             raise ConfigError("EnergyPlus is not installed: pip install 'promessa[energyplus]'")
@@ -114,7 +113,7 @@ class EnergyPlusBuilding:
         else:
             self.output = Path(output).resolve()
             self.output.mkdir(parents=True, exist_ok=True)
-            idf = reporting(idf, _REPORTED_VARIABLES, _REPORTED_METERS)
+            idf = reporting(idf, variables, meters)
         self._writes: dict[int, float | None] = {}
         self._process = self._start(idf, Path(weather).resolve())
         self._report = self._receive()
@@ -129,9 +128,7 @@ class EnergyPlusBuilding:
         model = self.output / "model.idf"
         model.write_text(idf.text(), encoding="latin-1")
         exchange = self._exchange
-        job = Job(
-            str(model), str(weather), str(self.output), exchange.variables, exchange.meters, exchange.actuators
-        )
+        job = Job(str(model), str(weather), str(self.output), exchange.variables, exchange.meters, exchange.actuators)
         described = self.output / "job.json"
         described.write_bytes(msgspec.json.encode(job))
         path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
@@ -282,7 +279,14 @@ class EnergyPlusBuilding:
 
 
 def shipped(model: str, weather: str) -> tuple[Path, Path]:
-    """Return one of the engine's own models (``ref:small_office``, ``ashrae:office_small``) and weather files (``usa_il_chicago``).
+    """Return the paths of a model and a weather file that come with the engine.
+
+    Parameters
+    ----------
+    model
+        ``ref:small_office``, ``ashrae:office_small`` …
+    weather
+        ``usa_il_chicago`` …
 
     Raises
     ------
@@ -302,8 +306,8 @@ def shipped(model: str, weather: str) -> tuple[Path, Path]:
 
 
 def small_office(start_ms: int, *, seed: int = 0) -> EnergyPlusBuilding:
-    """Return the DOE small office in Chicago, from the local day of `start_ms` to the end of its year; `seed` changes nothing."""
-    del seed
+    """Return the DOE small office in Chicago, from the local day of `start_ms` to the end of its year."""
+    del seed  # the engine has no chance in it
     model, weather = shipped("ref:small_office", "usa_il_chicago")
     local = datetime.fromtimestamp(start_ms / 1000, UTC) + timedelta(hours=utc_offset_h(weather))
     return EnergyPlusBuilding(model, weather, local.date(), date(local.year + 1, 1, 1))

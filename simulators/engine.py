@@ -1,7 +1,7 @@
 """One EnergyPlus run in a process of its own: ``python -m simulators.engine JOB``, driven step by step over its pipes.
 
-The engine calls back at each zone time step, keeps global state and may end the process it runs in, so every building has
-a process. It prints nothing of its own to stdout; one JSON line a message goes each way (`Order` in, `Report` out).
+The engine calls back at each zone time step, keeps global state and may end the process it runs in, so every building
+has a process. One JSON line a message goes each way: `Order` in, `Report` or `Ended` out.
 """
 
 from __future__ import annotations
@@ -114,9 +114,7 @@ class Engine:
         Takes a report.
     """
 
-    def __init__(
-        self, api: Any, job: Job, orders: Callable[[], Order | None], send: Callable[[Report], None]
-    ) -> None:
+    def __init__(self, api: Any, job: Job, orders: Callable[[], Order | None], send: Callable[[Report], None]) -> None:
         self._api = api
         self._exchange = api.exchange
         self._job = job
@@ -138,7 +136,7 @@ class Engine:
         """Run to the end of the run period, or until orders stop; returns the engine's status."""
         state = self._api.state_manager.new_state()
         runtime = self._api.runtime
-        runtime.set_console_output_status(state, False)  # noqa: FBT003 - their signature
+        runtime.set_console_output_status(state, False)
         for variable, key in self._job.variables:
             self._exchange.request_variable(state, variable, key)
         for register, call in (
@@ -148,9 +146,7 @@ class Engine:
             (runtime.callback_end_zone_timestep_after_zone_reporting, self._end),
         ):
             register(state, self._guarded(call))
-        status: int = runtime.run_energyplus(
-            state, ["-d", self._job.output, "-w", self._job.weather, self._job.model]
-        )
+        status: int = runtime.run_energyplus(state, ["-d", self._job.output, "-w", self._job.weather, self._job.model])
         self._api.state_manager.delete_state(state)
         return status
 

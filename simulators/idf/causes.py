@@ -1,7 +1,7 @@
 """Causes of a gap put into an EnergyPlus model, one at a time: the same building, used, kept or equipped differently.
 
-Equipment stays as it was sized: schedules change on real days, not on design days. A cause that the model gives no place
-for is an error, not a silence.
+Equipment stays as it was sized: schedules change on real days, not on design days. A cause for which the model has no
+place is an error, not a silence.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def scale_people(model: Idf, factor: float) -> Idf:
 
 
 def resize_people(model: Idf, factor: float) -> Idf:
-    """Design the building for more people: their number, the outdoor air per person and the equipment sized for them."""
+    """Design the building for more people: their number, their outdoor air and the equipment sized for both."""
     if not any(model.all("People")):
         raise NotFoundError("the model has no People")
 
@@ -115,7 +115,7 @@ def resize_people(model: Idf, factor: float) -> Idf:
 
 
 def scale_efficiency(model: Idf, factor: float) -> Idf:
-    """Multiply the efficiency (for heat pumps the COP) of every heat generator of the spaces; hot water keeps its own."""
+    """Multiply the efficiency (for heat pumps the COP) of every generator of space heat; hot water keeps its own."""
     if not any(model.all(*_GENERATORS)):
         raise NotFoundError("the model has no heat generator with an efficiency")
     return model.mapped(lambda item: item.with_field(3, f"{float(item.field(3)) * factor:.6g}"), *_GENERATORS)

@@ -1,4 +1,4 @@
-"""The text of an EnergyPlus model (IDF): read as objects, edited as values, written back; nothing here needs the engine."""
+"""The text of an EnergyPlus model (IDF), read as objects, edited as values and written back without the engine."""
 
 from __future__ import annotations
 
@@ -128,10 +128,18 @@ def for_run(model: Idf, first: date, end: date, *, steps_per_hour: int | None = 
     # Every sizing that the model asks for is still made; only what is then simulated is different.
     controls = [*model.all("SimulationControl")] or [IdfObject("SimulationControl", ("No",) * 5)]
     control = controls[0].with_field(3, "No").with_field(4, "Yes")
-    run = ("promessa", f"{first.month}", f"{first.day}", f"{first.year}", f"{last.month}", f"{last.day}", f"{last.year}")
-    # Weekday from the year; no holidays nor daylight saving of the weather file, only the model's own; rain and snow as given.
+    run = (
+        "promessa",
+        f"{first.month}",
+        f"{first.day}",
+        f"{first.year}",
+        f"{last.month}",
+        f"{last.day}",
+        f"{last.year}",
+    )
+    # Weekdays from the year; holidays and daylight saving are the model's own, not the weather file's.
     period = IdfObject("RunPeriod", (*run, "", "No", "No", "No", "Yes", "Yes"))
-    plain = model.without(*_SYSTEM_OUTPUTS, "simulationcontrol", "runperiod,", "sizingperiod:weatherfile")
+    plain = model.without(*_SYSTEM_OUTPUTS, "simulationcontrol")
     plain = Idf(tuple(item for item in plain.objects if not item.is_a("RunPeriod")))
     if steps_per_hour is not None:
         if not 1 <= steps_per_hour <= 60 or 60 % steps_per_hour:

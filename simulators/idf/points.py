@@ -1,4 +1,4 @@
-"""What an EnergyPlus model offers to a management system, found from the model itself: points, and where the engine keeps them."""
+"""Points that an EnergyPlus model offers, found from the model itself, and where the engine keeps them."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class ModelPoint:
     variables, meters
         Positions in `Exchange.variables` and `Exchange.meters`.
     kind
-        How the value follows from them: ``value`` (of the first), ``sun`` (diffuse, direct, altitude of the sun), ``running``
-        (mass flow above nothing), ``meter`` (sum).
+        How the value follows from them: ``value`` (of the first), ``sun`` (diffuse, direct, altitude of the sun),
+        ``running`` (mass flow above nothing), ``meter`` (sum).
     actuator
         Position in `Exchange.actuators`; None: it cannot be written.
     low, high
@@ -98,7 +98,9 @@ class Exchange:
             self.variables.append((name, key))
         return self.variables.index((name, key))
 
-    def actuator(self, component: str, control: str, key: str, times: int | None = None, *, insist: bool = False) -> int:
+    def actuator(
+        self, component: str, control: str, key: str, times: int | None = None, *, insist: bool = False
+    ) -> int:
         """Position of a new actuator."""
         self.actuators.append(Actuator(component, control, key, times, insist))
         return len(self.actuators) - 1
@@ -207,11 +209,19 @@ def _site_points(found: Exchange) -> None:
 
     sun = tuple(
         site(variable)
-        for variable in ("Diffuse Solar Radiation Rate per Area", "Direct Solar Radiation Rate per Area", "Solar Altitude Angle")
+        for variable in (
+            "Diffuse Solar Radiation Rate per Area",
+            "Direct Solar Radiation Rate per Area",
+            "Solar Altitude Angle",
+        )
     )
     found.points += [
         ModelPoint(
-            "outdoor-temperature", "Outside_Air_Temperature_Sensor", "Cel", "", (site("Outdoor Air Drybulb Temperature"),)
+            "outdoor-temperature",
+            "Outside_Air_Temperature_Sensor",
+            "Cel",
+            "",
+            (site("Outdoor Air Drybulb Temperature"),),
         ),
         ModelPoint("solar-irradiance", "Solar_Irradiance_Sensor", "W/m2", "", sun, kind="sun"),
         ModelPoint("wind-speed", "Wind_Speed_Sensor", "m/s", "", (site("Wind Speed"),)),
@@ -229,9 +239,7 @@ def _meter_points(found: Exchange) -> None:
             )
             found.meters.append(f"{end_use}:{resource}")
         whole = tuple(range(first, len(found.meters)))
-        found.points.append(
-            ModelPoint(carrier, _BUILDING_METERS[carrier], "kW.h", "", meters=whole, kind="meter")
-        )
+        found.points.append(ModelPoint(carrier, _BUILDING_METERS[carrier], "kW.h", "", meters=whole, kind="meter"))
 
 
 def running(mass_flow_kg_s: float) -> float:

@@ -5,8 +5,10 @@ Changes leave design days as they are, so that a building whose use changes keep
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from itertools import groupby
 from typing import Final
 
 from core.errors import DomainError
@@ -79,9 +81,19 @@ def blocks(schedule: IdfObject) -> tuple[DayBlock, ...]:
         return (DayBlock("12/31", ("AllDays",), "", ((DAY_MINUTES, float(schedule.field(2))),)),)
     if not schedule.is_a("Schedule:Compact"):
         raise DomainError(f"{schedule.name}: a {schedule.kind} cannot be changed", schedule=schedule.name)
+    try:
+        found = _compact_blocks(schedule.fields[2:])
+    except (ValueError, IndexError) as error:
+        raise DomainError(f"{schedule.name} cannot be read: {error}", schedule=schedule.name) from error
+    if not found or any(not block.steps or block.steps[-1][0] != DAY_MINUTES for block in found):
+        raise DomainError(f"{schedule.name}: a day does not end at 24:00", schedule=schedule.name)
+    return tuple(found)
+
+
+def _compact_blocks(fields: Sequence[str]) -> list[DayBlock]:
     found: list[DayBlock] = []
-    through, until = "", None
-    for field in schedule.fields[2:]:
+    through, until = "", 0
+    for field in fields:
         word = field.casefold()
         if word.startswith("through"):
             through = _after_colon(field, "through")
@@ -94,13 +106,8 @@ def blocks(schedule: IdfObject) -> tuple[DayBlock, ...]:
         elif word.startswith("until"):
             until = _minute(_after_colon(field, "until"))
         elif field:
-            if until is None or not found:
-                raise DomainError(f"{schedule.name}: {field!r} stands before For and Until", schedule=schedule.name)
             found[-1] = replace(found[-1], steps=(*found[-1].steps, (until, float(field))))
-            until = None
-    if not found or any(not block.steps or block.steps[-1][0] != DAY_MINUTES for block in found):
-        raise DomainError(f"{schedule.name}: a day does not end at 24:00", schedule=schedule.name)
-    return tuple(found)
+    return found
 
 
 def compact(name: str, days: tuple[DayBlock, ...]) -> IdfObject:
@@ -125,22 +132,67 @@ def _is_design(day: str) -> bool:
 
 def changed(schedule: IdfObject, change: Callable[[Steps], Steps], name: str | None = None) -> IdfObject:
     """Return `schedule` with `change` applied to every day but the design days, under another `name` if given."""
-    result: list[DayBlock] = []
+    periods = _periods(blocks(schedule))
+    return compact(name or schedule.name, tuple(block for period in periods for block in _changed(period, change)))
+
+
+def _periods(days: tuple[DayBlock, ...]) -> list[tuple[DayBlock, ...]]:
+    return [tuple(period) for _, period in groupby(days, key=lambda block: block.through)]
+
+
+def _changed(period: tuple[DayBlock, ...], change: Callable[[Steps], Steps]) -> Iterator[DayBlock]:
+    """Blocks of one period with its design days kept apart, as they were."""
     spoken: set[str] = set()
-    through = ""
-    for block in blocks(schedule):
-        if block.through != through:
-            through, spoken = block.through, set()
-        general = any(day.casefold() in {"alldays", "allotherdays"} for day in block.days)
+    for block in period:
+        general = any(day.casefold().startswith("all") for day in block.days)
         named = tuple(day for day in block.days if _is_design(day))
         design = tuple(day for day in DESIGN_DAYS if day.casefold() not in spoken) if general else named
         spoken |= {day.casefold() for day in design}
         if design:
-            result.append(replace(block, days=design))
+            yield replace(block, days=design)
         others = ("AllOtherDays",) if general else tuple(day for day in block.days if not _is_design(day))
         if others:
-            result.append(replace(block, days=others, steps=change(block.steps)))
-    return compact(name or schedule.name, tuple(result))
+            yield replace(block, days=others, steps=change(block.steps))
+
+
+def daily(schedule: IdfObject, first: date, factors: Sequence[float], name: str) -> IdfObject:
+    """Return `schedule` with the values of each day from `first` on multiplied by that day's factor.
+
+    Parameters
+    ----------
+    factors
+        One a day, within one calendar year; other days and design days stay as they are.
+    """
+    periods = _periods(blocks(schedule))
+    ends = [_day_of(period[0].through, first.year) for period in periods]
+
+    def through(period: tuple[DayBlock, ...], day: date, factor: float) -> Iterator[DayBlock]:
+        dated = tuple(replace(block, through=f"{day.month}/{day.day}") for block in period)
+        return _changed(dated, scaled(factor))
+
+    def holding(day: date) -> tuple[DayBlock, ...]:
+        return next((period for period, end in zip(periods, ends, strict=True) if day <= end), periods[-1])
+
+    before, last = first - timedelta(days=1), first + timedelta(days=len(factors) - 1)
+    if last.year != first.year:
+        raise DomainError(f"factors from {first} to {last} pass the end of a year")
+    result = [block for period, end in zip(periods, ends, strict=True) if end < before for block in period]
+    if before.year == first.year:
+        result += through(holding(before), before, 1.0)
+    for offset, factor in enumerate(factors):
+        day = first + timedelta(days=offset)
+        result += through(holding(day), day, factor)
+    result += [block for period, end in zip(periods, ends, strict=True) if end > last for block in period]
+    return compact(name, tuple(result))
+
+
+def _day_of(through: str, year: int) -> date:
+    """Date of a ``Through`` written as month/day."""
+    month, _, day = through.partition("/")
+    try:
+        return date(year, int(month), int(day))
+    except ValueError as error:
+        raise DomainError(f"Through: {through} is not month/day") from error
 
 
 def scaled(factor: float) -> Callable[[Steps], Steps]:
@@ -178,9 +230,7 @@ def prolonged(minutes: int, *, falling: bool = True) -> Callable[[Steps], Steps]
             for i in range(rises[0] + 1):
                 ends[i] = min(ends[i], earlier)
         starts = [0, *ends[:-1]]
-        return tuple(
-            (end, sign * value) for start, end, value in zip(starts, ends, values, strict=True) if end > start
-        )
+        return tuple((end, sign * value) for start, end, value in zip(starts, ends, values, strict=True) if end > start)
 
     return longer
 
