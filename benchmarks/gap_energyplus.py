@@ -205,9 +205,9 @@ def judged(truth: dict[str, Any], found: Kwh) -> dict[str, Any]:
     """Compare one explanation with the truth; random days of the people belong to use, weather is no cause."""
     real: Kwh = {USE: sum(truth["random_use_kwh"].values())}
     for cause, kwh in truth["cause_kwh"].items():
-        family = truth["families"][cause]
+        family = CAUSES[cause].family
         real[family] = real.get(family, 0.0) + sum(kwh.values())
-    families = set(truth["families"].values())
+    families = {CAUSES[cause].family for cause in truth["causes"]}
     ranked = sorted((name for name in found if name != WEATHER), key=lambda name: -abs(found[name]))
     errors = {family: abs(found.get(family, 0.0) - real[family]) / abs(real[family]) for family in families}
     return {
