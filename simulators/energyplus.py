@@ -56,7 +56,8 @@ class EnergyPlusBuilding:
     Points are found from the model (`simulators.idf.points`): per zone with a thermostat its temperature, people and
     set-points in force; per air system whether its fan runs and its share of outdoor air; the weather; and registers in
     kWh per carrier and end use that begin at 0. Set-points, fan and outdoor air can be written; NaN hands a point back
-    to the model's own schedules.
+    to the model's own schedules. A heating set-point never passes the cooling set-point in force, nor the reverse: what
+    is asked beyond it stops there, as at a real thermostat.
 
     Parameters
     ----------
@@ -116,9 +117,13 @@ class EnergyPlusBuilding:
             idf = reporting(idf, variables, meters)
         self._writes: dict[int, float | None] = {}
         self._process = self._start(idf, Path(weather).resolve())
-        self._report = self._receive()
+        try:
+            self._report = self._receive()
+            self.points = self._found()
+        except BaseException:
+            self.close()
+            raise
         self._step_ms = 3_600_000 // self._report.steps_per_hour
-        self.points = self._found()
         self._points = {point.name: point for point in self.points}
 
     def _utc_ms(self, day: date) -> int:
@@ -128,17 +133,26 @@ class EnergyPlusBuilding:
         model = self.output / "model.idf"
         model.write_text(idf.text(), encoding="latin-1")
         exchange = self._exchange
-        job = Job(str(model), str(weather), str(self.output), exchange.variables, exchange.meters, exchange.actuators)
+        job = Job(
+            model=str(model),
+            weather=str(weather),
+            output=str(self.output),
+            variables=exchange.variables,
+            meters=exchange.meters,
+            actuators=exchange.actuators,
+            bands=exchange.bands,
+        )
         described = self.output / "job.json"
         described.write_bytes(msgspec.json.encode(job))
         path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
-        return subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "simulators.engine", str(described)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(self.output / "engine.log").open("wb"),
-            env={**os.environ, "PYTHONPATH": path},
-        )
+        with (self.output / "engine.log").open("wb") as log:
+            return subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, "-m", "simulators.engine", str(described)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": path},
+            )
 
     def _receive(self) -> Report:
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
@@ -164,7 +178,6 @@ class EnergyPlusBuilding:
         found = [point for point in self._exchange.points if present(point, report.values, report.energy_j)]
         lacking = [p.name for p in found if p.actuator is not None and not report.actuators[p.actuator]]
         if lacking:
-            self.close()
             raise UnavailableError(f"EnergyPlus gives no access to {', '.join(lacking)}")
         return tuple(found)
 

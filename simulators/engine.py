@@ -39,6 +39,23 @@ class Actuator(msgspec.Struct, frozen=True, array_like=True):
     insist: bool = False
 
 
+class Band(msgspec.Struct, frozen=True, array_like=True):
+    """Two set-points of a thermostat that must not cross: the engine ends the run when they do.
+
+    Attributes
+    ----------
+    heating, cooling
+        Positions in `Job.actuators`.
+    heating_schedule, cooling_schedule
+        Positions in `Job.variables` of what the model itself asks for.
+    """
+
+    heating: int
+    cooling: int
+    heating_schedule: int
+    cooling_schedule: int
+
+
 class Job(msgspec.Struct, frozen=True):
     """What to run and what to exchange.
 
@@ -52,6 +69,8 @@ class Job(msgspec.Struct, frozen=True):
         Meters; their energy is added up over the run.
     actuators
         Where values can be set.
+    bands
+        Which of them hold each other back.
     """
 
     model: str
@@ -60,6 +79,7 @@ class Job(msgspec.Struct, frozen=True):
     variables: list[tuple[str, str]]
     meters: list[str]
     actuators: list[Actuator]
+    bands: list[Band] = []
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -130,6 +150,8 @@ class Engine:
         self._energy_j: list[float] = [0.0] * len(job.meters)
         self._shares: dict[int, float] = {}
         self._insisted: dict[int, float] = {}
+        self._held: dict[int, float] = {}
+        self._banded = {position for band in job.bands for position in (band.heating, band.cooling)}
         self.failure: BaseException | None = None
 
     def run(self) -> int:
@@ -172,8 +194,12 @@ class Engine:
         self._api.runtime.stop_simulation(state)
 
     def _begin(self, state: Any) -> None:
-        if self._ready:
-            return
+        if not self._ready:
+            self._open(state)
+        for band in self._job.bands:
+            self._keep_apart(state, band)
+
+    def _open(self, state: Any) -> None:
         exchange, job = self._exchange, self._job
         self._variables = [exchange.get_variable_handle(state, *variable) for variable in job.variables]
         self._meters = [exchange.get_meter_handle(state, meter) for meter in job.meters]
@@ -182,6 +208,21 @@ class Engine:
         ]
         self._ready = True
         self._hand_over(state)
+
+    def _keep_apart(self, state: Any, band: Band) -> None:
+        """Set a thermostat's overridden set-points for this step; one that crosses the other stops at it."""
+        heating, cooling = self._held.get(band.heating), self._held.get(band.cooling)
+        if heating is None and cooling is None:
+            return
+        asked, limit = (
+            self._exchange.get_variable_value(state, self._variables[schedule]) if held is None else held
+            for held, schedule in ((heating, band.heating_schedule), (cooling, band.cooling_schedule))
+        )
+        if heating is not None:
+            self._exchange.set_actuator_value(state, self._actuators[band.heating], min(asked, limit))
+        if cooling is not None:
+            least = limit if heating is not None else max(asked, limit)
+            self._exchange.set_actuator_value(state, self._actuators[band.cooling], least)
 
     def _share(self, state: Any) -> None:
         for position, share in self._shares.items():
@@ -228,11 +269,14 @@ class Engine:
         if value is None:
             self._shares.pop(position, None)
             self._insisted.pop(position, None)
+            self._held.pop(position, None)
             self._exchange.reset_actuator(state, handle)
         elif actuator.times is not None:
             self._shares[position] = value
         elif actuator.insist:
             self._insisted[position] = value
+        elif position in self._banded:
+            self._held[position] = value
         else:
             self._exchange.set_actuator_value(state, handle, value)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from core.errors import ConfigError
-from simulators.engine import Actuator
-from simulators.idf.model import Idf, conditioned_zones
+from simulators.engine import Actuator, Band
+from simulators.idf.model import Idf, conditioned_zones, zones_of
 
 J_PER_KWH: Final = 3.6e6
 
@@ -81,7 +81,7 @@ class Exchange:
 
     Attributes
     ----------
-    variables, meters, actuators
+    variables, meters, actuators, bands
         As the engine is asked for them (`simulators.engine.Job`).
     points
         What they mean.
@@ -90,6 +90,7 @@ class Exchange:
     variables: list[tuple[str, str]] = field(default_factory=list)
     meters: list[str] = field(default_factory=list)
     actuators: list[Actuator] = field(default_factory=list)
+    bands: list[Band] = field(default_factory=list)
     points: list[ModelPoint] = field(default_factory=list)
 
     def variable(self, name: str, key: str) -> int:
@@ -123,8 +124,9 @@ def exchange_of(model: Idf) -> Exchange:
     zones = conditioned_zones(model)
     if not zones:
         raise ConfigError("the model has no zone with a thermostat")
+    schedules = _set_point_schedules(model)
     for zone in zones:
-        _zone_points(found, zone)
+        _zone_points(found, zone, schedules.get(zone.casefold()))
     for loop in model.all("AirLoopHVAC"):
         _loop_points(found, model, loop.name, loop.field(6))
     _site_points(found)
@@ -136,7 +138,20 @@ def exchange_of(model: Idf) -> Exchange:
     return found
 
 
-def _zone_points(found: Exchange, zone: str) -> None:
+def _set_point_schedules(model: Idf) -> dict[str, tuple[str, str]]:
+    """Heating and cooling schedule of each zone (in small letters) whose thermostat has both."""
+    found = {}
+    for control in model.all("ZoneControl:Thermostat"):
+        kinds = control.fields[3::2]
+        for kind, name in zip(kinds, control.fields[4::2], strict=False):
+            if kind.casefold() == "thermostatsetpoint:dualsetpoint":
+                both = model.find(kind, name)
+                for zone in zones_of(model, control.field(1)):
+                    found[zone.casefold()] = (both.field(1), both.field(2))
+    return found
+
+
+def _zone_points(found: Exchange, zone: str, schedules: tuple[str, str] | None) -> None:
     short = slug(zone)
     thermostat = "Zone Temperature Control"
     found.points += [
@@ -168,6 +183,10 @@ def _zone_points(found: Exchange, zone: str) -> None:
                 high=40.0,
             )
         )
+    if schedules is not None:
+        heating, cooling = (found.variable("Schedule Value", name) for name in schedules)
+        last = len(found.actuators) - 1
+        found.bands.append(Band(last - 1, last, heating, cooling))
 
 
 def _loop_points(found: Exchange, model: Idf, loop: str, inlet: str) -> None:

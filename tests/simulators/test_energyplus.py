@@ -108,6 +108,14 @@ def test_a_set_point_holds_until_it_is_handed_back(building: EnergyPlusBuilding)
     assert building.read("core-zn/heating-setpoint") == 21.0
 
 
+def test_set_points_that_would_cross_stop_at_each_other(building: EnergyPlusBuilding) -> None:
+    building.write("core-zn/heating-setpoint", 25.5)  # at night the office cools from 26.7, by day from 24
+    building.step(building.time_ms + 3_600_000)
+    assert building.read("core-zn/heating-setpoint") == 25.5
+    building.step(building.time_ms + DAY_MS // 2)
+    assert building.read("core-zn/heating-setpoint") == building.read("core-zn/cooling-setpoint") == 24.0
+
+
 def test_a_fan_is_forced_and_released(building: EnergyPlusBuilding) -> None:
     noon = building.time_ms + DAY_MS // 2
     building.write("psz-ac-1/fan", 0)

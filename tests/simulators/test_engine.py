@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
-from simulators.engine import Actuator, Engine, Job, Order, Report
+from simulators.engine import Actuator, Band, Engine, Job, Order, Report
 
 STEPS = 6
 Call = Callable[[Any], None]
@@ -146,6 +147,34 @@ def test_a_value_that_managers_overwrite_is_set_after_them() -> None:
 
     assert [value for _, _, value in api.set] == [1.0, 1.0, 1.0, 1.0, None]
     assert api.set[0][0] == "after_predictor_after_hvac_managers"
+
+
+@pytest.mark.parametrize(
+    ("writes", "expected"),
+    [
+        ([(0, 18.0)], [(1, 18.0)]),
+        ([(0, 26.0)], [(1, 24.0)]),  # the model cools from 24
+        ([(1, 19.0)], [(2, 21.0)]),  # the model heats to 21
+        ([(0, 22.0), (1, 27.0)], [(1, 22.0), (2, 27.0)]),
+        ([(0, 26.0), (1, 25.0)], [(1, 25.0), (2, 25.0)]),
+        ([(1, 25.0), (1, None)], [(2, None)]),
+    ],
+)
+def test_set_points_never_cross(
+    writes: list[tuple[int, float | None]], expected: list[tuple[int, float | None]]
+) -> None:
+    class Thermostat(Recorded):
+        def get_variable_handle(self, state: str, variable: str, key: str) -> int:
+            return 21 if variable == "flow" else 24
+
+        def get_variable_value(self, state: str, handle: int) -> float:
+            return float(handle)
+
+    api = Thermostat()
+    work = msgspec.structs.replace(job(Actuator("a", "b", "1"), Actuator("a", "b", "2")), bands=[Band(0, 1, 0, 1)])
+    drive(api, work, [Order(1), Order(1, writes), None])
+
+    assert [(handle, value) for _, handle, value in api.set] == expected
 
 
 def test_no_more_orders_stop_the_run() -> None:

@@ -28,6 +28,20 @@ def test_what_can_be_written_has_its_actuator() -> None:
     assert found.variables[damper.times] == ("System Node Mass Flow Rate", "Mixed")
 
 
+def test_set_points_of_a_thermostat_know_their_schedules() -> None:
+    found = exchange_of(model())
+    assert len(found.bands) == 3  # two zones of a list, and the hall
+    band = found.bands[2]
+
+    assert [found.actuators[i].control for i in (band.heating, band.cooling)] == [
+        "Heating Setpoint",
+        "Cooling Setpoint",
+    ]
+    assert found.actuators[band.heating].key == "Main Hall"
+    assert found.variables[band.heating_schedule] == ("Schedule Value", "HEATING")
+    assert found.variables[band.cooling_schedule] == ("Schedule Value", "Cooling")
+
+
 def test_points_speak_brick_and_ucum() -> None:
     for point in exchange_of(model()).points:
         Point(f"site/building/{point.name}", point.brick_class, point.unit, measure=Measure.INSTANT)
