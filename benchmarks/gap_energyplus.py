@@ -209,7 +209,7 @@ def judged(truth: dict[str, Any], found: Kwh) -> dict[str, Any]:
         real[family] = real.get(family, 0.0) + sum(kwh.values())
     families = {CAUSES[cause].family for cause in truth["causes"]}
     ranked = sorted((name for name in found if name != WEATHER), key=lambda name: -abs(found[name]))
-    errors = {family: abs(found.get(family, 0.0) - real[family]) / abs(real[family]) for family in families}
+    errors = {family: abs(found.get(family, 0.0) - real[family]) / max(abs(real[family]), 1.0) for family in families}
     return {
         "first": set(ranked[: len(families)]) == families,
         "within_25": bool(errors) and max(errors.values()) <= 0.25,
