@@ -116,7 +116,7 @@ class EnergyPlusBuilding:
             self.output.mkdir(parents=True, exist_ok=True)
             idf = reporting(idf, variables, meters)
         self._writes: dict[int, float | None] = {}
-        self._process = self._start(idf, Path(weather).resolve())
+        self._process = self._start(idf, Path(weather).resolve(), Path(model).resolve().parent)
         try:
             self._report = self._receive()
             self.points = self._found()
@@ -129,7 +129,8 @@ class EnergyPlusBuilding:
     def _utc_ms(self, day: date) -> int:
         return int((datetime(day.year, day.month, day.day, tzinfo=UTC) - self._offset).timestamp() * 1000)
 
-    def _start(self, idf: Idf, weather: Path) -> subprocess.Popen[bytes]:
+    def _start(self, idf: Idf, weather: Path, home: Path) -> subprocess.Popen[bytes]:
+        """Start the engine in the directory of the model, whose own files (schedules) are named from there."""
         model = self.output / "model.idf"
         model.write_text(idf.text(), encoding="latin-1")
         exchange = self._exchange
@@ -147,7 +148,8 @@ class EnergyPlusBuilding:
         path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
         with (self.output / "engine.log").open("wb") as log:
             return subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-m", "simulators.engine", str(described)],
+                [sys.executable, "-P", "-m", "simulators.engine", str(described)],
+                cwd=home,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -163,6 +163,17 @@ def test_a_model_that_the_engine_refuses_says_why(tmp_path: Path) -> None:
         office(changes=[broken], output=tmp_path)
 
 
+def test_a_model_finds_the_files_beside_it(tmp_path: Path) -> None:
+    model, weather = shipped("ref:small_office", "usa_il_chicago")
+    schedule = IdfObject("Schedule:File", ("From file", "", "people.csv", "1", "0", "8760"))
+    own = tmp_path / "own.idf"
+    own.write_text(Idf.parse(model.read_text(encoding="latin-1")).adding(schedule).text(), encoding="latin-1")
+    with pytest.raises(UnavailableError, match="people"):
+        EnergyPlusBuilding(own, weather, MONDAY, WEDNESDAY)
+    (tmp_path / "people.csv").write_text("1\n" * 8760)
+    EnergyPlusBuilding(own, weather, MONDAY, WEDNESDAY).close()
+
+
 def test_files_that_are_none_are_an_error(tmp_path: Path) -> None:
     model, weather = shipped("ref:small_office", "usa_il_chicago")
     text = tmp_path / "weather.epw"
