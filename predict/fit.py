@@ -137,16 +137,34 @@ def fit_meter(
 
 
 def latest_baseline(registry: Registry, meter_id: str, calendar: Calendar) -> tuple[TowtBaseline, FittedModel]:
-    """Newest baseline of a meter, ready to predict, and its record.
+    """Baseline of a meter that is in use (its champion), ready to predict, and its record.
 
     Raises
     ------
     NotFoundError
         None was fitted yet.
     """
-    record = registry.latest_model(meter_id, KIND)
+    record = registry.champion(meter_id, KIND)
     if record is None:
         raise NotFoundError(f"{meter_id} has no baseline yet: fit its building")
+    return TowtBaseline.from_bytes(record.blob, calendar), record
+
+
+def baseline_of_version(
+    registry: Registry, meter_id: str, kind: str, version: int, calendar: Calendar
+) -> tuple[TowtBaseline, FittedModel]:
+    """A certain baseline of a meter, whatever is in use now, and its record.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such version.
+    DomainError
+        It is of a kind that this version of Promessa cannot open.
+    """
+    record = registry.model(meter_id, kind, version)
+    if record is None:
+        raise NotFoundError(f"{meter_id} has no {kind} baseline of version {version}")
     return TowtBaseline.from_bytes(record.blob, calendar), record
 
 
