@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, exists, select
+from sqlalchemy import Connection, Row, exists, func, select
 
 from core.errors import NotFoundError
 from stores.registry.models import FittedModel, Models
@@ -73,6 +73,11 @@ class Roles(Models):
         with self._read() as connection:
             version = _champion_version(connection, meter, kind)
         return None if version is None else self.model(meter, kind, version)
+
+    def last_fitted_ms(self, meter: str, kind: str) -> int:
+        """When the newest version was fitted, whatever its role; 0 when nothing was fitted yet."""
+        with self._read() as connection:
+            return connection.scalar(select(func.max(model.c.fitted_ms)).where(_of(meter, kind))) or 0
 
     def model_roles(self, meter: str) -> list[RoleGiven]:
         """History of a meter's models, newest first."""
