@@ -10,14 +10,13 @@ from typing import Any, Final, TypeVar
 from joblib import Parallel, delayed, parallel_config
 
 from core.config.models import Fleet
-from core.errors import ConfigError, UnavailableError
+from predict.cluster import cluster
 
 log = logging.getLogger("promessa.predict")
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_CONNECT_TIMEOUT_S: Final = 15
 _AHEAD: Final = "2*n_jobs"
 """How much is handed out at a time: enough to keep everybody busy, little enough to know who had what in hand."""
 _GIVE_UP_AFTER: Final = 4
@@ -126,7 +125,7 @@ def _numbered(work: Callable[[list[T]], list[R]], indices: list[int], tasks: lis
 @contextmanager
 def _backend(fleet: Fleet) -> Iterator[None]:
     if fleet.backend == "dask":
-        with _cluster(fleet.scheduler), parallel_config(backend="dask", wait_for_workers_timeout=_CONNECT_TIMEOUT_S):
+        with cluster(fleet.scheduler):
             yield
     elif fleet.backend == "loky":
         # One thread each: there are as many processes as cores.
@@ -135,20 +134,6 @@ def _backend(fleet: Fleet) -> Iterator[None]:
     else:
         with parallel_config(backend="threading", n_jobs=fleet.jobs):
             yield
-
-
-@contextmanager
-def _cluster(scheduler: str) -> Iterator[None]:
-    try:
-        from distributed import Client  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError as error:
-        raise ConfigError("[fleet] backend = 'dask' needs the extra 'cluster' (dask and distributed)") from error
-    try:
-        client = Client(scheduler, timeout=_CONNECT_TIMEOUT_S)
-    except (OSError, ValueError) as error:
-        raise UnavailableError(f"the Dask scheduler at {scheduler} does not answer: {error}") from error
-    with client:
-        yield
 
 
 def _named(error: Exception) -> str:
