@@ -1,4 +1,4 @@
-"""Non-routine adjustments: what people know about a meter's use, entered with a reason, superseded and never deleted."""
+"""Non-routine adjustments: entered by people with a reason, superseded and never deleted."""
 
 from __future__ import annotations
 

@@ -92,7 +92,8 @@ def create_app(
     app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES)
     problems.install(app)
     rooms = (
-        buildings, points, readings, gap, savings, adjustments, contracts, commands, gateways, dead_letters, health, metrics,
+        buildings, points, readings, gap, savings, adjustments, contracts, commands, gateways, dead_letters, health,
+        metrics,
     )  # fmt: skip
     for room in rooms:
         app.include_router(room.router)

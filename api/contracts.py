@@ -17,7 +17,7 @@ from api.times import utc
 from core.errors import NotFoundError
 from predict.fit import champion_of
 from predict.savings.ledger import DEFAULT_GRACE_MS, Ledger
-from stores.registry import Contract, ContractRecord, LedgerLine, Registry, Settlement, Term
+from stores.registry import Contract, ContractRecord, LedgerLine, Price, Registry, Settlement, Term
 
 router = resource("savings", "/contracts")
 
@@ -148,9 +148,9 @@ def enter_contract(
     request: NewContract, response: Response, key: Operator, registry: TheRegistry, clock: TheClock
 ) -> ContractOut:
     """Enter a contract or its next version; each term keeps the baseline that both parties agreed upon."""
-    fields = request.model_dump(exclude={"reason", "terms"}, mode="json")
-    terms = [msgspec.to_builtins(_term(registry, term)) for term in request.terms]
-    value = msgspec.convert(fields | {"terms": terms}, Contract)
+    value = Contract(
+        terms=[_term(registry, term) for term in request.terms], **request.model_dump(exclude={"reason", "terms"})
+    )
     record = registry.enter_contract(value, by=key.name, why=request.reason, now_ms=clock.now_ms())
     response.headers["Location"] = f"{PREFIX}/contracts/{record.contract.id}"
     return ContractOut.of(record)
@@ -208,6 +208,11 @@ def _term(registry: Registry, term: TermIn) -> Term:
     champion = champion_of(registry, term.meter)
     if champion is None:
         raise NotFoundError(f"{term.meter} has no baseline yet: fit its building")
-    fields = term.model_dump(exclude={"baseline_version"}, mode="json")
-    pinned = {"baseline_kind": champion.kind, "baseline_version": term.baseline_version or champion.version}
-    return msgspec.convert(fields | pinned, Term)
+    return Term(
+        meter=term.meter,
+        baseline_kind=champion.kind,
+        baseline_version=term.baseline_version or champion.version,
+        guaranteed_kwh=term.guaranteed_kwh,
+        guaranteed_percent=term.guaranteed_percent,
+        prices=[Price(price.start, price.per_kwh, price.source) for price in term.prices],
+    )

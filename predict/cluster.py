@@ -11,7 +11,9 @@ from joblib import parallel_config
 
 from core.errors import ConfigError, UnavailableError
 
-_TIMEOUT_S: Final = 15
+_CONNECT_TIMEOUT_S: Final = 15
+_WORKERS_TIMEOUT_S: Final = 120
+"""For workers to come, or to come back after one has died."""
 
 
 @contextmanager
@@ -56,8 +58,8 @@ def cluster(scheduler: str) -> Iterator[None]:
             return out.result() if isinstance(out, Future) else super().retrieve_result_callback(out)
 
     try:
-        client = Client(scheduler, timeout=_TIMEOUT_S)
+        client = Client(scheduler, timeout=_CONNECT_TIMEOUT_S)
     except (OSError, ValueError) as error:
         raise UnavailableError(f"the Dask scheduler at {scheduler} does not answer: {error}") from error
-    with client, parallel_config(backend=Backend(client=client, wait_for_workers_timeout=_TIMEOUT_S)):
+    with client, parallel_config(backend=Backend(client=client, wait_for_workers_timeout=_WORKERS_TIMEOUT_S)):
         yield

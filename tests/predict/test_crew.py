@@ -53,15 +53,21 @@ def test_every_task_is_done_once(fleet: Fleet, count: int) -> None:
 
 def test_what_is_large_is_loaded_when_it_is_handed_out_only() -> None:
     loaded: list[int] = []
+    done: list[int] = []
+    ahead: list[int] = []
 
     def load(number: int) -> int:
         loaded.append(number)
+        ahead.append(len(loaded) - len(done))
         return number + 1
 
-    results = run(square, range(300), THREADS, load)
-    next(results)
-    assert len(loaded) < 300
-    assert collect(results) | {0: (1, "")} == {i: ((i + 1) ** 2, "") for i in range(300)}
+    def work(numbers: list[int]) -> list[int]:
+        done.extend(numbers)
+        return square(numbers)
+
+    assert collect(run(work, range(300), THREADS, load)) == {i: ((i + 1) ** 2, "") for i in range(300)}
+    # Two workers, as much again waiting for them, three tasks each.
+    assert max(ahead) <= 3 * (2 * 2 + 2)
 
 
 def test_a_worker_that_dies_is_tried_again_and_then_a_row() -> None:
