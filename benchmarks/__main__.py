@@ -13,6 +13,8 @@ CASES: Final = {
     "stores": ["benchmarks.stores"],
     "gateway": ["benchmarks.gateway"],
     "baseline": ["benchmarks.baseline", "data/cambridge"],
+    "fleet": ["benchmarks.fleet"],
+    "drift": ["benchmarks.drift"],
 }
 
 

@@ -6,13 +6,16 @@ from typing import Final
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from predict.residuals import Residuals, sum_uncertainty_kwh
 from predict.series import Floats, Times
 
 WINDOW_DAYS: Final = 30
 BEYOND: Final = 1.5
-"""Times its 90 % uncertainty that the bias of a window must reach; in-period errors know nothing of the years."""
+"""Times its 90 % uncertainty that the bias of 30 days must reach; in-period errors know nothing of the years."""
+BEYOND_SINCE_FIT: Final = 1.0
+"""The same of all days since the fit: what lasts is seen there first, because what passes has cancelled out."""
 MIN_KNOWN: Final = 0.5
 """A window known for less says nothing."""
 _DAY: Final = 24
@@ -27,28 +30,40 @@ class Drift(msgspec.Struct, frozen=True):
         Of the newest 30 days that are known well enough, percent of what was predicted.
     uncertainty_percent
         Half width of its 90 % interval by the baseline's own errors.
-    drifted
-        Whether the bias is a drift: beyond 1.5 times its uncertainty and large enough to matter.
+    since_fit_percent, since_fit_uncertainty_percent
+        The same of all hours since the fit.
+    recently, lastingly
+        Whether the one or the other is a drift: beyond 1.5 times its uncertainty over 30 days, beyond its uncertainty
+        since the fit, and large enough to matter.
     since_ms
-        Beginning of the unbroken run of windows that drift up to now, UTC milliseconds; None without a drift.
-    since_fit_percent
-        Bias of all hours since the fit, percent.
+        Beginning of the unbroken run of 30 days that drift up to now, else of all that was watched, UTC milliseconds;
+        None without a drift.
     known_hours
         Since the fit.
     """
 
     bias_percent: float
     uncertainty_percent: float
-    drifted: bool
-    since_ms: int | None
     since_fit_percent: float
+    since_fit_uncertainty_percent: float
+    recently: bool
+    lastingly: bool
+    since_ms: int | None
     known_hours: int
+
+    @property
+    def drifted(self) -> bool:
+        """Whether the baseline is not what the building does any more."""
+        return self.recently or self.lastingly
 
     @property
     def sentence(self) -> str:
         """For people."""
-        more = "more" if self.bias_percent > 0 else "less"
-        size = f"{abs(self.bias_percent):.1f} % {more} than expected over 30 days (± {self.uncertainty_percent:.1f} %)"
+        if self.lastingly and not self.recently:
+            bias, width, when = self.since_fit_percent, self.since_fit_uncertainty_percent, "since its period"
+        else:
+            bias, width, when = self.bias_percent, self.uncertainty_percent, "over 30 days"
+        size = f"{abs(bias):.1f} % {'more' if bias > 0 else 'less'} than expected {when} (± {width:.1f} %)"
         return f"drifts: {size}" if self.drifted else f"no drift: {size}"
 
 
@@ -90,20 +105,33 @@ def find_drift(
     beyond = usable & (np.abs(error) > BEYOND * np.nan_to_num(width, nan=np.inf))
     beyond &= np.abs(error) * scale >= minimum_percent
     newest = int(np.flatnonzero(usable)[-1])
-    total = float(np.abs(predicted_kwh[known].sum()))
+    recently = bool(beyond[newest])
+    total, hours = float(np.abs(predicted_kwh[known].sum())), int(known.sum())
+    bias = float((actual_kwh - predicted_kwh)[known].sum())
+    band = float(sum_uncertainty_kwh(residuals, hours))
+    lastingly = abs(bias) > BEYOND_SINCE_FIT * np.nan_to_num(band, nan=np.inf)
+    lastingly = bool(lastingly and abs(bias) >= minimum_percent / 100 * total)
+    since = _since(time_ms, ends, window, beyond, usable, newest) if recently else int(time_ms[0])
     return Drift(
         bias_percent=float(error[newest] * scale[newest]),
         uncertainty_percent=float(width[newest] * scale[newest]),
-        drifted=bool(beyond[newest]),
-        since_ms=_since(time_ms, ends, window, beyond, usable, newest),
-        since_fit_percent=100 * float((actual_kwh - predicted_kwh)[known].sum()) / total if total else 0.0,
-        known_hours=int(known.sum()),
+        since_fit_percent=100 * bias / total,
+        since_fit_uncertainty_percent=100 * band / total,
+        recently=recently,
+        lastingly=lastingly,
+        since_ms=since if recently or lastingly else None,
+        known_hours=hours,
     )
 
 
-def _since(time_ms: Times, ends: Times, window: int, beyond: np.ndarray, usable: np.ndarray, newest: int) -> int | None:
-    if not beyond[newest]:
-        return None
+def _since(
+    time_ms: Times,
+    ends: Times,
+    window: int,
+    beyond: npt.NDArray[np.bool_],
+    usable: npt.NDArray[np.bool_],
+    newest: int,
+) -> int:
     first = newest
     for at in range(newest, -1, -1):
         if usable[at] and not beyond[at]:

@@ -37,7 +37,7 @@ def test_a_level_that_moves_is_found_with_its_size_and_beginning(factor: float, 
     moved_at = 60 * 24
     found = drift(np.where(np.arange(len(TIMES)) >= moved_at, factor, 1.0))
     assert found is not None
-    assert found.drifted
+    assert found.recently
     assert found.bias_percent == pytest.approx(sign * 10, abs=1.5)
     assert found.since_ms is not None
     # The first window that is beyond holds days from before the move, at most its own length of them.
@@ -47,10 +47,19 @@ def test_a_level_that_moves_is_found_with_its_size_and_beginning(factor: float, 
 
 
 def test_what_has_gone_back_is_no_drift_any_more() -> None:
-    found = drift(np.where(np.arange(len(TIMES)) < 60 * 24, 1.2, 1.0))
+    found = drift(np.where(np.arange(len(TIMES)) < 20 * 24, 1.2, 1.0))
     assert found is not None
     assert not found.drifted
-    assert found.since_fit_percent == pytest.approx(10, abs=2)
+    assert found.since_fit_percent == pytest.approx(3.3, abs=1)
+
+
+def test_what_lasts_is_seen_since_the_fit_where_30_days_are_too_uncertain() -> None:
+    rough = describe(np.repeat(np.random.default_rng(0).normal(0, 10, 365), 24))
+    found = find_drift(TIMES, EXPECTED * 1.08, EXPECTED, rough)
+    assert found is not None
+    assert (found.recently, found.lastingly, found.drifted) == (False, True, True)
+    assert found.since_ms == TIMES[0]
+    assert "8.0 % more than expected since its period" in found.sentence
 
 
 def test_a_bias_that_does_not_matter_is_no_drift() -> None:
