@@ -13,6 +13,8 @@ import resource
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,8 +35,9 @@ METERS_A_BUILDING: Final = 4
 DAY_MS: Final = 24 * HOUR_MS
 
 
-def make_city(folder: Path, recorded: Sequence[Recorded], buildings: int, seed: int) -> tuple[list[Building], int]:
+def make_city(folder: Path, directory: Path, buildings: int, seed: int) -> tuple[list[Building], int]:
     """Write a year of `buildings` schools; returns them and the end of their data."""
+    recorded: list[Recorded] = list(read_archive(directory))
     rng = np.random.default_rng(seed)
     first = recorded[0]
     time_ms = first.time_ms[: first.train_end]
@@ -120,11 +123,13 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     fleet = Fleet(backend=asked.backend, scheduler=asked.scheduler, jobs=asked.jobs)
-    recorded = list(read_archive(asked.directory))
-    with tempfile.TemporaryDirectory() as name:
+    # In a process of its own, so that its memory does not hide what fitting takes.
+    making = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    with making, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         started = time.perf_counter()
-        buildings, end_ms = make_city(folder, recorded, max(1, asked.meters // METERS_A_BUILDING), asked.seed)
+        count = max(1, asked.meters // METERS_A_BUILDING)
+        buildings, end_ms = making.submit(make_city, folder, asked.directory, count, asked.seed).result()
         found: dict[str, Any] = {
             "cores": os.cpu_count(),
             "load": os.getloadavg()[0],
