@@ -57,8 +57,9 @@ def cluster(scheduler: str) -> Iterator[None]:
         def retrieve_result_callback(self, out: Any) -> Any:
             return out.result() if isinstance(out, Future) else super().retrieve_result_callback(out)
 
+    connect: Callable[..., Any] = Client
     try:
-        client = Client(scheduler, timeout=_CONNECT_TIMEOUT_S)
+        client = connect(scheduler, timeout=_CONNECT_TIMEOUT_S)
     except (OSError, ValueError) as error:
         raise UnavailableError(f"the Dask scheduler at {scheduler} does not answer: {error}") from error
     with client, parallel_config(backend=Backend(client=client, wait_for_workers_timeout=_WORKERS_TIMEOUT_S)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 import numpy as np
@@ -23,7 +23,8 @@ from stores.registry import FittedModel, ModelRecord, ModelRole, Registry
 log = logging.getLogger("promessa.predict")
 
 Baseline: TypeAlias = DayBaseline
-"""The class of the baselines that are fitted today; everybody else names it by this."""
+BASELINE_KIND: Final = KIND
+"""The class of the baselines that are fitted today, and its name in the registry; everybody else names them so."""
 
 
 class BaselineFigures(msgspec.Struct, frozen=True):
@@ -219,9 +220,9 @@ def keep_blob(
     """`keep_baseline` of a model that is bytes already, because it was fitted elsewhere."""
     with registry.together():
         record = registry.put_model(
-            meter_id, KIND, period=period, figures=msgspec.to_builtins(kept), blob=blob, now_ms=now_ms
+            meter_id, BASELINE_KIND, period=period, figures=msgspec.to_builtins(kept), blob=blob, now_ms=now_ms
         )
-        registry.give_role(meter_id, KIND, record.version, role, by=by, reason=reason, now_ms=now_ms)
+        registry.give_role(meter_id, BASELINE_KIND, record.version, role, by=by, reason=reason, now_ms=now_ms)
     log.info(
         "baseline_fitted meter=%s version=%d role=%s cv_rmse=%s nmbe=%s coverage=%.3f disqualified=%d",
         meter_id, record.version, role.value, kept.fit.cv_rmse, kept.fit.nmbe, kept.data.coverage,
@@ -246,12 +247,12 @@ def latest_baseline(registry: Registry, meter_id: str, calendar: Calendar) -> tu
 
 def champion_of(registry: Registry, meter_id: str) -> FittedModel | None:
     """Record of the baseline in use, None when there is none."""
-    return registry.champion(meter_id, KIND)
+    return registry.champion(meter_id, BASELINE_KIND)
 
 
 def last_fit_ms(registry: Registry, meter_id: str) -> int:
     """When a baseline of the meter was last fitted, whatever came of it; 0 for never."""
-    return registry.last_fitted_ms(meter_id, KIND)
+    return registry.last_fitted_ms(meter_id, BASELINE_KIND)
 
 
 def open_baseline(blob: bytes, calendar: Calendar) -> Baseline:

@@ -11,7 +11,7 @@ import pytest
 
 from core.calendar import HOUR_MS, Calendar
 from core.config.models import Building
-from predict.fit import fit_building
+from predict.fit import BASELINE_KIND, fit_building
 from stores.registry import ModelRole
 from tests.api.conftest import GAS, NOW_MS, OUTDOOR, World, problem
 
@@ -64,7 +64,7 @@ def test_savings_are_those_of_option_c(viewer: httpx.Client, fitted: World) -> N
     (gas,) = body["meters"]
     total = gas["total"]
     assert (gas["meter"], gas["baseline"], gas["may_claim_savings"], gas["is_significant"]) == (
-        GAS.id, "towt v1", True, True,
+        GAS.id, f"{BASELINE_KIND} v1", True, True,
     )  # fmt: skip
     assert total["saving_kwh"] / (total["actual_kwh"] + total["saving_kwh"]) == pytest.approx(0.1, abs=0.01)
     assert total["fraction"] == pytest.approx(total["uncertainty_kwh"] / total["saving_kwh"])
@@ -141,7 +141,7 @@ def test_a_contract_is_entered_frozen_and_verified(operator: httpx.Client, viewe
     entered = answer.json()
     assert (entered["id"], entered["version"], entered["by"], entered["reason"]) == ("calvino", 1, "anna", "signed")
     (term,) = entered["definition"]["terms"]
-    assert (term["baseline_kind"], term["baseline_version"]) == ("towt", 1)
+    assert (term["baseline_kind"], term["baseline_version"]) == (BASELINE_KIND, 1)
     assert viewer.get(answer.headers["location"]).json() == entered
     assert viewer.get("/api/v1/contracts").json()["items"] == [entered]
 
@@ -201,7 +201,7 @@ def test_what_is_not_there_is_not_found(viewer: httpx.Client, fitted: World, pat
 
 def test_baselines_name_the_champion_and_why(viewer: httpx.Client, fitted: World) -> None:
     fit_building(fitted.store, fitted.registry, "torino/calvino", NOW_MS)
-    fitted.registry.give_role(GAS.id, "towt", 1, ModelRole.CHAMPION, by="anna", reason="agreed", now_ms=NOW_MS)
+    fitted.registry.give_role(GAS.id, BASELINE_KIND, 1, ModelRole.CHAMPION, by="anna", reason="agreed", now_ms=NOW_MS)
     gas = viewer.get("/api/v1/buildings/torino/calvino/baselines").json()["items"][0]
     assert (gas["latest"]["version"], gas["latest"]["role"], gas["latest"]["role_reason"]) == (1, "champion", "agreed")
     assert [(v["version"], v["role"]) for v in gas["versions"]] == [(2, "retired"), (1, "champion")]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from predict.fit import BASELINE_KIND
 from tests.cli.conftest import Run
 from tests.predict.savings import town as towns
 from tests.predict.savings.town import BUILDING, HEAT, OUTDOOR, POWER
@@ -40,7 +41,7 @@ settlement = "month"
 share_of_excess = 0.5
 [[terms]]
 meter = "{HEAT.id}"
-baseline_kind = "towt"
+baseline_kind = "{BASELINE_KIND}"
 baseline_version = 1
 guaranteed_percent = 8.0
 prices = [{{ start = 2026-01-01, per_kwh = 0.1, source = "tariff 2026" }}]
@@ -85,7 +86,7 @@ def test_savings_are_shown_and_are_json(run: Run, town: Path) -> None:
     assert heat["may_claim_savings"] is True
     assert heat["total"]["saving_kwh"] == pytest.approx(sum(heat["steps"]["saving_kwh"]))
     shown = run("savings", BUILDING, *period).stdout
-    assert f"{HEAT.id} against towt v1" in shown
+    assert f"{HEAT.id} against {BASELINE_KIND} v1" in shown
     assert f"{BUILDING}/water" in shown
 
 

@@ -19,7 +19,7 @@ from core.calendar import HOUR_MS, Calendar
 from core.config.models import Building, Fleet, Site, SqliteStore, Store
 from core.points import Measure, Point
 from predict.figures import Figures
-from predict.fit import latest_baseline
+from predict.fit import BASELINE_KIND, latest_baseline
 from predict.fleet import FitRow, fit_fleet
 from predict.refit import Refit, Status, is_better
 from stores.registry import ModelRole, Registry
@@ -139,9 +139,9 @@ def test_every_meter_is_a_row_whatever_becomes_of_it(new_city: City) -> None:
 
 
 def test_processes_give_the_same_as_threads(city: City) -> None:
-    threads = city.registry.model(FIXED.id, "towt", 1)
+    threads = city.registry.model(FIXED.id, BASELINE_KIND, 1)
     rows = city.fit(FIT, Refit.ALWAYS, Fleet(backend="loky", jobs=2, meters_per_task=1))
-    processes = city.registry.model(FIXED.id, "towt", 2)
+    processes = city.registry.model(FIXED.id, BASELINE_KIND, 2)
     assert rows[FIXED.id].version == 2
     assert threads is not None
     assert processes is not None
@@ -229,7 +229,7 @@ def test_without_days_to_compare_on_nothing_changes(city: City) -> None:
 
 
 def test_a_champion_that_cannot_be_opened_is_replaced(new_city: City) -> None:
-    new_city.registry.put_model(STEADY.id, "towt", period=(START, FIT), figures={}, blob=b"\x00", now_ms=FIT)
+    new_city.registry.put_model(STEADY.id, BASELINE_KIND, period=(START, FIT), figures={}, blob=b"\x00", now_ms=FIT)
     row = new_city.fit(END)[STEADY.id]
     assert row.status is Status.PROMOTED
     assert row.reason.startswith("v1 cannot be used")

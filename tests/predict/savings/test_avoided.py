@@ -9,7 +9,7 @@ import pytest
 
 from core.calendar import HOUR_MS, Step
 from core.errors import DomainError, NotFoundError
-from predict.fit import latest_baseline
+from predict.fit import BASELINE_KIND, latest_baseline
 from predict.residuals import sum_uncertainty_kwh
 from predict.savings.avoided import MeterSavings, building_savings
 from stores.registry import Adjustment, Basis
@@ -35,7 +35,7 @@ def expected(start: int, end: int) -> float:
 def test_a_tenth_saved_is_found_with_its_uncertainty(town: Town) -> None:
     saved = heat(town)
     total = saved.total
-    assert (saved.meter, saved.kind, saved.version, saved.disqualified) == (HEAT.id, "towt", 1, [])
+    assert (saved.meter, saved.kind, saved.version, saved.disqualified) == (HEAT.id, BASELINE_KIND, 1, [])
     assert total.coverage == 1
     assert total.saving_kwh == pytest.approx(total.baseline_kwh + total.adjustment_kwh - total.actual_kwh)
     assert total.saving_kwh == pytest.approx(SAVED * expected(month(1), END), abs=total.uncertainty_kwh)

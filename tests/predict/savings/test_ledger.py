@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from core.calendar import HOUR_MS
 from core.errors import ConflictError, DomainError, NotFoundError
-from predict.fit import fit_building
+from predict.fit import BASELINE_KIND, fit_building
 from predict.savings.ledger import DEFAULT_GRACE_MS, Ledger
 from predict.savings.line import AnyLine, LineKind, MonthLine, SettlementLine
 from predict.savings.settlement import settle
@@ -85,7 +85,7 @@ def test_a_line_says_everything_that_it_rests_on(town: Town) -> None:
     (line,) = months(freeze(ledger, month(2)))
     found = line.measured
     assert (found.claims, found.reasons, found.coverage) == (True, [], 1.0)
-    assert (found.baseline_kind, found.baseline_version) == ("towt", 1)
+    assert (found.baseline_kind, found.baseline_version) == (BASELINE_KIND, 1)
     assert {len(h) for h in (found.baseline_sha256, found.data_sha256, line.contract_sha256)} == {64}
     assert found.adjustments == {"wing": 310.0}
     assert None not in (found.baseline_kwh, found.adjustment_kwh, found.actual_kwh, found.saving_kwh)
@@ -138,7 +138,7 @@ def test_what_is_fitted_later_does_not_move_the_contract(town: Town) -> None:
     (first,) = freeze(ledger, month(2))
     correct(town, month(1, 2025), 24 * 30, 2.0)
     fit_building(town.store, town.registry, BUILDING, now_ms=END)
-    assert town.registry.champion(HEAT.id, "towt").version == 2  # type: ignore[union-attr]
+    assert town.registry.champion(HEAT.id, BASELINE_KIND).version == 2  # type: ignore[union-attr]
     assert ledger.verify(now_ms=END)[0].holds
     (second,) = freeze(ledger, month(3))
     assert isinstance(first, MonthLine)
@@ -238,7 +238,7 @@ def test_a_disqualified_baseline_makes_no_claim(town: Town) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"baseline_version": 9}, "has no towt baseline of version 9"),
+        ({"baseline_version": 9}, "baseline of version 9"),
         ({"meter": f"{BUILDING}/water"}, "is not in the registry"),
     ],
 )
@@ -333,7 +333,7 @@ def test_a_champion_that_changes_does_not_touch_the_ledger(town: Town) -> None:
     ledger = begin(town)
     freeze(ledger, month(2))
     fit_building(town.store, town.registry, BUILDING, now_ms=END)
-    town.registry.give_role(HEAT.id, "towt", 2, ModelRole.CHAMPION, by="anna", reason="r", now_ms=END)
+    town.registry.give_role(HEAT.id, BASELINE_KIND, 2, ModelRole.CHAMPION, by="anna", reason="r", now_ms=END)
     assert reasons(ledger) == {}
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from core.calendar import HOUR_MS, Calendar
 from core.config.models import Building, Site, SqliteStore
 from core.points import Measure, Point
-from predict.fit import fit_building
+from predict.fit import BASELINE_KIND, fit_building
 from stores.registry import Contract, Price, Registry, Term
 from stores.sqlite import SqliteReadingStore
 
@@ -78,7 +78,7 @@ def contract(**changes: object) -> Contract:
     """Ten percent of the heat guaranteed for 2026, settled by the year."""
     term = Term(
         meter=HEAT.id,
-        baseline_kind="towt",
+        baseline_kind=BASELINE_KIND,
         baseline_version=1,
         guaranteed_percent=8.0,
         prices=[Price(date(2026, 1, 1), 0.1, "tariff 2026")],
