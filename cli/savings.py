@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,6 +91,11 @@ def _document(meter: MeterSavings) -> dict[str, object]:
         "disqualified": meter.disqualified,
         "is_significant": meter.total.is_significant,
         "adjustments": to_builtins(meter.adjustments),
-        "total": asdict(meter.total),
-        "steps": {name: values.tolist() for name, values in asdict(meter.steps).items()},
+        "total": {name: _known(value) for name, value in asdict(meter.total).items()},
+        "steps": {name: [_known(v) for v in values.tolist()] for name, values in asdict(meter.steps).items()},
     }
+
+
+def _known(value: object) -> object:
+    """None for what is no number, which JSON does not know."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -85,6 +85,8 @@ def test_savings_are_shown_and_are_json(run: Run, town: Path) -> None:
     assert (heat["meter"], power["meter"]) == (HEAT.id, POWER.id)
     assert heat["may_claim_savings"] is True
     assert heat["total"]["saving_kwh"] == pytest.approx(sum(heat["steps"]["saving_kwh"]))
+    later = run("savings", BUILDING, "--from", "2027-02-01", "--to", "2027-03-01", "--json").stdout
+    assert json.loads(later, parse_constant=pytest.fail)["meters"][0]["total"]["saving_kwh"] is None
     shown = run("savings", BUILDING, *period).stdout
     assert f"{HEAT.id} against {BASELINE_KIND} v1" in shown
     assert f"{BUILDING}/water" in shown
