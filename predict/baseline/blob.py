@@ -48,7 +48,7 @@ class Learnt(msgspec.Struct, frozen=True):
     noise: float
     hour_mean_kwh: list[float]
     climate: tuple[Packed, Packed, list[float]]
-    answer_kwh_k: list[float]
+    answer: tuple[list[float], list[float]]
     temperature_range_c: tuple[float, float]
     nonnegative: bool
     calibration: Calibration

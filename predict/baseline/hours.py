@@ -24,22 +24,26 @@ class HourlyAnswer:
     ----------
     kwh_per_k
         Shape (4,): on all days, in addition on working days; and both once more for each 8 K below 12 degrees Celsius.
+    usual_k
+        Shape (4,): means of what they are multiplied with; the answer is zero on average, levels are the days' own.
     """
 
     kwh_per_k: Floats
+    usual_k: Floats
 
     @classmethod
     def learn(cls, days: LocalDays, weather: DayWeather, temperature_c: Floats, rest_kwh: Floats) -> HourlyAnswer:
         """Learn from what the days did not explain, shape (n,), NaN where unknown."""
         features = _features(days, weather, temperature_c)
         known = np.isfinite(rest_kwh)
-        seen = features[known]
+        usual = features[known].mean(axis=0)
+        seen = features[known] - usual
         gram = seen.T @ seen + _RIDGE * np.eye(seen.shape[1])
-        return cls(np.asarray(np.linalg.solve(gram, seen.T @ rest_kwh[known]), np.float64))
+        return cls(np.asarray(np.linalg.solve(gram, seen.T @ rest_kwh[known]), np.float64), usual)
 
     def at(self, days: LocalDays, weather: DayWeather, temperature_c: Floats) -> Floats:
         """What each hour uses more than its day suggests, shape (n,), kWh."""
-        return np.asarray(_features(days, weather, temperature_c) @ self.kwh_per_k, np.float64)
+        return np.asarray((_features(days, weather, temperature_c) - self.usual_k) @ self.kwh_per_k, np.float64)
 
 
 def _features(days: LocalDays, weather: DayWeather, temperature_c: Floats) -> Floats:

@@ -230,7 +230,7 @@ class DayBaseline:
                 noise=self.process_.noise,
                 hour_mean_kwh=self.hour_mean_kwh_.tolist(),
                 climate=(pack(climate.temperature_shape), pack(climate.sun_shape), climate.sun.tolist()),
-                answer_kwh_k=self.answer_.kwh_per_k.tolist(),
+                answer=(self.answer_.kwh_per_k.tolist(), self.answer_.usual_k.tolist()),
                 temperature_range_c=self.temperature_range_c_,
                 nonnegative=self.nonnegative_,
                 calibration=self.calibration_,
@@ -255,7 +255,7 @@ class DayBaseline:
         shape, sun_shape, usual_sun = learnt.climate
         model.climate_ = Climate(unpack(shape, HOURS), unpack(sun_shape, HOURS), np.array(usual_sun))
         model.hour_mean_kwh_ = np.array(learnt.hour_mean_kwh)
-        model.answer_ = HourlyAnswer(np.array(learnt.answer_kwh_k))
+        model.answer_ = HourlyAnswer(*(np.array(values) for values in learnt.answer))
         model.temperature_range_c_ = learnt.temperature_range_c
         model.nonnegative_ = learnt.nonnegative
         model.calibration_ = learnt.calibration

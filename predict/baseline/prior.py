@@ -12,6 +12,8 @@ from predict.baseline.days import DayKind, Indices, LocalDays, season_of
 from predict.baseline.weather import DayWeather
 from predict.series import Floats
 
+_FLAT = 100.0
+"""Variance of a constant: so large that the level is the data's own, and the fit as a whole is unbiased."""
 _USUAL_C, _SPREAD_K = 10.0, 7.0
 """Centre and scale of the linear functions of temperature; nothing hangs on their exact values."""
 
@@ -116,7 +118,7 @@ class DayPrior:
             + self.season * season
             + self.drift * drift
         )
-        return np.asarray(alike * (self.kind + parts) + self.common * parts + 1.0, np.float64)
+        return np.asarray(alike * (self.kind + parts) + self.common * parts + _FLAT, np.float64)
 
     def variance(self, days: KnownDays) -> Floats:
         """Variance of each day, shape (d,), without the noise: the diagonal of ``covariance(days, days)``."""
@@ -124,7 +126,7 @@ class DayPrior:
         linear = _scaled(weather.level_c) ** 2 + np.sum(_scaled(weather.remembered_c) ** 2, axis=1)
         parts = self.temperature + self.sun + self.linear * linear + self.season + self.drift
         own = np.diag(self.similarity)[days.kind]
-        return np.asarray(own * (self.kind + parts) + self.common * parts + 1.0, np.float64)
+        return np.asarray(own * (self.kind + parts) + self.common * parts + _FLAT, np.float64)
 
     @cached_property
     def similarity(self) -> Floats:

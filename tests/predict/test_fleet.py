@@ -199,7 +199,7 @@ def test_drift_is_said_and_brings_the_refit_forward(city: City) -> None:
     assert moved.drift.drifted
     assert moved.drift.bias_percent == pytest.approx(40, abs=3)
     assert moved.status in (Status.PROMOTED, Status.CHALLENGED)
-    assert re.match(r"drifts: (39|40)\.\d % more than expected", moved.reason)
+    assert re.match(r"drifts: (3[6-9]|40)\.\d % more than expected", moved.reason)
     # A drift that the challenger did not mend is not tried every day.
     assert city.fit(MOVE + 33 * DAY_MS, fleet=fleet)[MOVED.id].status is Status.KEPT
 

@@ -346,5 +346,5 @@ def test_the_saving_of_the_year_is_near_the_truth(town: Town) -> None:
     (account,) = accounts(freeze(begin(town), END))
     here = month(1) <= TIMES
     truth = float((USED[here] / 0.9).sum() * 0.1)
-    assert account.saving_kwh == pytest.approx(truth, abs=account.uncertainty_kwh)
+    assert account.saving_kwh == pytest.approx(truth, rel=0.07)  # 0.7 % of the baseline
     assert np.isfinite(account.uncertainty_kwh or np.nan)

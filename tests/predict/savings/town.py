@@ -29,7 +29,8 @@ SAVED = 0.1
 TIMES = np.arange(BASELINE[0], END, HOUR_MS)
 _RNG = np.random.default_rng(6)
 _SEASON = np.cos((TIMES - BASELINE[0]) / 86_400_000 / 365.25 * 2 * np.pi)
-TEMPERATURE = 12 - 10 * _SEASON + _RNG.normal(0, 2, len(TIMES))
+_WEATHER = np.convolve(_RNG.normal(0, 12, len(TIMES) + 47), np.ones(48) / 48, mode="valid")  # days hang together
+TEMPERATURE = 12 - 10 * _SEASON + _WEATHER + 3 * np.sin((TIMES / 86_400_000 - 0.4) * 2 * np.pi)
 EXPECTED = 20 + 2 * np.maximum(16 - TEMPERATURE, 0) + _RNG.normal(0, 1, len(TIMES))
 USED = EXPECTED * np.where(BASELINE[1] <= TIMES, 1 - SAVED, 1.0)
 
