@@ -1,0 +1,121 @@
+"""Ridge regressions of every hour of the day, refitted each week on all weeks before, near seasons counting for more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from predict.forecast.days import HOURS
+from predict.series import Floats
+
+WEEK: Final = 7
+HALF_LIFE_DAYS: Final = 500.0
+SEASON_SHARE: Final = 0.7
+SEASON_DAYS: Final = 40.0
+"""A week's weight: halved every 500 days; 70 % of it hang on how near its season is (a Gaussian of 40 days)."""
+_YEAR: Final = 365.0
+NEIGHBOUR_SHARE: Final = 0.3
+"""What the hours before and after count for in the fit of an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeeklyGrams:
+    """Sums of products of each week.
+
+    Attributes
+    ----------
+    gram
+        Shape (w, 24, p, p): sum of weight · x xᵀ.
+    moment
+        Shape (w, 24, p): sum of weight · x y.
+    weight
+        Shape (w,): sum of weights of the whole week, and `hours` how many there are.
+    hours
+        Shape (w,).
+    """
+
+    gram: npt.NDArray[np.float32]
+    moment: npt.NDArray[np.float32]
+    weight: Floats
+    hours: Floats
+
+
+def weekly_grams(design: Floats, target: Floats, weight: Floats) -> WeeklyGrams:
+    """Sums of products by the week.
+
+    Parameters
+    ----------
+    design
+        Shape (24, d, p).
+    target, weight
+        Shape (d, 24); where the weight is 0 the target counts for nothing.
+    """
+    hours, days, width = design.shape
+    weeks = days // WEEK  # a week that has not ended teaches nothing yet
+    used = weeks * WEEK
+    x = design[:, :used].astype(np.float32).reshape(hours, weeks, WEEK, width)
+    w = weight[:used].T.astype(np.float32).reshape(hours, weeks, WEEK, 1)
+    y = target[:used].T.astype(np.float32).reshape(hours, weeks, WEEK, 1)
+    weighted = np.swapaxes(x * w, 2, 3)
+    gram, moment = weighted @ x, (weighted @ y)[..., 0]
+    for sums in (gram, moment):
+        sums += NEIGHBOUR_SHARE * (np.roll(sums, 1, axis=0) + np.roll(sums, -1, axis=0))
+    by_week = weight[:used].reshape(weeks, -1)
+    return WeeklyGrams(
+        np.ascontiguousarray(gram.swapaxes(0, 1)),
+        np.ascontiguousarray(moment.swapaxes(0, 1)),
+        by_week.sum(axis=1),
+        (by_week > 0).sum(axis=1).astype(np.float64),
+    )
+
+
+def coefficients(sums: WeeklyGrams, first: int, last: int, ridge: float) -> Floats:
+    """Coefficients in force in the weeks first to last, each learnt from the weeks before it alone.
+
+    Parameters
+    ----------
+    sums
+        Of at least `last` weeks.
+    first, last
+        Weeks, `last` included; it may be the week after those summed.
+    ridge
+        In hours of mean weight.
+
+    Returns
+    -------
+    ndarray of shape (last - first + 1, 24, p)
+    """
+    weeks, hours, width = sums.moment.shape
+    now, then = np.arange(first, last + 1)[:, None] * float(WEEK), np.arange(weeks)[None, :] * float(WEEK)
+    apart = np.abs((now - then + _YEAR / 2) % _YEAR - _YEAR / 2)
+    near = 1 - SEASON_SHARE + 2 * SEASON_SHARE * np.exp(-0.5 * (apart / SEASON_DAYS) ** 2)
+    count = np.where(then < now, near * 0.5 ** ((now - then) / HALF_LIFE_DAYS), 0.0)
+    gram = (count.astype(np.float32) @ sums.gram.reshape(weeks, -1)).astype(np.float64)
+    moment = (count.astype(np.float32) @ sums.moment.reshape(weeks, -1)).astype(np.float64)
+    gram = gram.reshape(-1, hours, width, width)
+    past = then < now
+    mean_weight = (past @ sums.weight) / np.maximum(past @ sums.hours, 1.0)
+    diagonal = np.arange(width)
+    gram[:, :, diagonal, diagonal] += np.maximum(ridge * mean_weight, 1e-9)[:, None, None]
+    return np.asarray(np.linalg.solve(gram, moment.reshape(-1, hours, width, 1))[..., 0], np.float64)
+
+
+def apply(design: Floats, coefficient: Floats, first: int) -> Floats:
+    """Shape (d, 24): predictions of whole weeks from week `first` on; zero before.
+
+    Parameters
+    ----------
+    design
+        Shape (24, d, p).
+    coefficient
+        Shape (w, 24, p): of week `first` and those after it.
+    """
+    days = design.shape[1]
+    found = np.zeros((days, HOURS))
+    for i, of_week in enumerate(coefficient):
+        rows = slice((first + i) * WEEK, min((first + i + 1) * WEEK, days))
+        found[rows] = (design[:, rows] @ of_week[:, :, None])[:, :, 0].T
+    return found

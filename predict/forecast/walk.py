@@ -1,0 +1,196 @@
+"""One pass over recorded days: each forecast at its midnight, from what was known then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from predict.forecast.correction import Memory, memories, recent_means, relative_errors, shares
+from predict.forecast.days import HOURS, SATURDAY
+from predict.forecast.design import (
+    History,
+    Profiles,
+    absolute_design,
+    before,
+    group_of,
+    profiles,
+    relative_design,
+)
+from predict.forecast.interval import Spread
+from predict.forecast.ridge import WEEK, apply, coefficients, weekly_grams
+from predict.series import Floats
+
+FULL_DAYS: Final = 56
+PROFILE_DAYS: Final = 7
+"""Known days that a model needs before it speaks."""
+MIN_HOURS: Final = 12
+"""Known hours that make a day a known one."""
+WARM_UP_DAYS: Final = 168
+"""Before the first forecast asked for, in which shares, memory and intervals are learnt."""
+RELATIVE_RIDGE, ABSOLUTE_RIDGE = 3.0, 0.5
+_SKIP_DAYS: Final = 14
+"""Days at the beginning whose level and spread are not settled; nothing is fitted on them."""
+_HEADROOM: Final = 1.2
+
+
+class Model(StrEnum):
+    """Who spoke, from the one that needs most to the one that needs least."""
+
+    BLEND = "blend"
+    """Both ridges, corrected by the last errors: needs 56 known days."""
+    PROFILE = "profile"
+    """Smoothed days of the same group: needs 7 known days."""
+    FEW_DAYS = "few-days"
+    """Mean by the hour of what there is: needs one known day."""
+    MEAN = "mean"
+    """Mean of the known hours: needs one."""
+    NOTHING = "nothing"
+    """No reading ever: nothing is forecast."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Coefficients in force on one day: shape (24, p) each."""
+
+    relative: Floats
+    absolute: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """What was forecast of each day at its midnight.
+
+    Attributes
+    ----------
+    predicted, p10, p90
+        Shape (d, 24), kWh; NaN before row `first` and where nothing was known.
+    uncorrected
+        Shape (d, 24): the blend before the last errors were looked at.
+    model
+        Shape (d,): who spoke.
+    first
+        The first row forecast.
+    fitted, share, memory, spread
+        State at the end, in force on the day after the last.
+    """
+
+    predicted: Floats
+    p10: Floats
+    p90: Floats
+    uncorrected: Floats
+    model: list[Model]
+    first: int
+    fitted: Fitted
+    share: float
+    memory: Memory
+    spread: Spread
+
+
+def walk(history: History, first: int) -> Walk:
+    """Forecast each day from row `first` on (rounded down to a whole week) and learn from it.
+
+    The last row may be of a day to come: its load is then unknown.
+    """
+    h = history
+    first_week = max(first, 0) // WEEK
+    first = first_week * WEEK
+    days = len(h.days)
+    near = profiles(h.filled, h.days.kind)
+    known = np.isfinite(h.load)
+    settled = known & (np.arange(days) >= _SKIP_DAYS)[:, None]
+    low, high = bounds(h)
+    blended: list[Floats] = []
+    final: list[Floats] = []
+    for design, zero, unit, ridge, weigh in (
+        (relative_design(h, near), h.level, h.spread, RELATIVE_RIDGE, True),
+        (absolute_design(h, near), np.zeros(days), h.scale, ABSOLUTE_RIDGE, False),
+    ):
+        target = np.where(known, (h.load - zero[:, None]) / unit[:, None], 0.0)
+        sums = weekly_grams(design, target, settled * unit[:, None] if weigh else settled * 1.0)
+        found = coefficients(sums, first_week, days // WEEK, ridge)
+        answer = apply(design, found, first_week) * unit[:, None] + zero[:, None]
+        blended.append(np.clip(answer, low[:, None], high[:, None]))
+        final.append(found[-1])
+    actual = np.where((np.arange(days) >= first)[:, None], h.load, np.nan)
+    share = shares(actual, *blended)
+    uncorrected = blended[0] + share[:, None] * (blended[1] - blended[0])
+    errors = relative_errors(actual, uncorrected, h.spread)
+    memory = memories(errors, h.spread)
+    at_midnight = recent_means(errors)[:, 0]
+    correction = np.stack([memory[day].weight @ at_midnight[day] for day in range(days)]) * h.spread[:, None]
+    predicted = np.clip(uncorrected + correction, low[:, None], high[:, None])
+    model = who_speaks(known)
+    for day in range(first, days):
+        if model[day] is not Model.BLEND:
+            predicted[day] = simple(h, near, day, model[day])
+    predicted[:first] = np.nan
+    p10, p90, spread = _intervals(h, predicted, first, low)
+    return Walk(predicted, p10, p90, uncorrected, model, first, Fitted(*final), float(share[-1]), memory[-1], spread)
+
+
+def bounds(history: History) -> tuple[Floats, Floats]:
+    """Shape (d,): lowest and highest load that a forecast of each day may name: what was seen, with some headroom."""
+    lowest = np.minimum.accumulate(history.filled.min(axis=1))
+    highest = np.maximum.accumulate(history.filled.max(axis=1))
+    lowest, highest = (np.concatenate([edge[:1], edge[:-1]]) for edge in (lowest, highest))
+    return np.minimum(lowest * _HEADROOM, 0.0), np.maximum(highest * _HEADROOM, highest / _HEADROOM)
+
+
+def who_speaks(known: npt.NDArray[np.bool_]) -> list[Model]:
+    """For each day, by the days known before it; `known` has shape (d, 24)."""
+    per_day = known.sum(axis=1)
+    days = np.cumsum(per_day >= MIN_HOURS) - (per_day >= MIN_HOURS)
+    any_hour = np.cumsum(per_day) - per_day
+    return [
+        Model.BLEND if d >= FULL_DAYS else Model.PROFILE if d >= PROFILE_DAYS
+        else Model.FEW_DAYS if d else Model.MEAN if n else Model.NOTHING
+        for d, n in zip(days.tolist(), any_hour.tolist(), strict=True)
+    ]  # fmt: skip
+
+
+def simple(history: History, near: Profiles, day: int, model: Model) -> Floats:
+    """Shape (24,): what one of the models that need little forecasts of a day."""
+    past = history.load[:day]
+    if model is Model.NOTHING:
+        return np.full(HOURS, np.nan)
+    mean = float(np.nanmean(past))
+    if model is Model.MEAN:
+        return np.full(HOURS, mean)
+    if model is Model.PROFILE:
+        return near.group[day]
+    group = group_of(history.days.kind)
+    like = past[group[:day] == group[day]]
+    chosen = like if np.isfinite(like).any() else past
+    count = np.isfinite(chosen).sum(axis=0)
+    return np.where(count > 0, np.nansum(chosen, axis=0) / np.maximum(count, 1), mean)
+
+
+def interval_scale(history: History) -> Floats:
+    """Shape (d,): what error sizes are measured in; the square root tames spreads that jump with the season."""
+    return np.sqrt(history.spread * np.maximum(before(history.spread, 60), history.spread * 0.1))
+
+
+
+def _intervals(history: History, predicted: Floats, first: int, low: Floats) -> tuple[Floats, Floats, Spread]:
+    p10, p90 = np.full_like(predicted, np.nan), np.full_like(predicted, np.nan)
+    spread, scale = Spread.empty(), interval_scale(history)
+    off = history.days.kind >= SATURDAY
+    for day in range(first, len(predicted)):
+        p10[day], p90[day] = band(spread, predicted[day], float(scale[day]), float(low[day]), off=bool(off[day]))
+        spread.see(history.load[day] - predicted[day], float(scale[day]), off=bool(off[day]))
+    return p10, p90, spread
+
+
+def band(
+    spread: Spread, predicted: Floats, scale: float, low: float, *, off: bool, wider: Floats | float = 1.0
+) -> tuple[Floats, Floats]:
+    """10 % and 90 % quantile around a day's forecast, shape (24,) each."""
+    size = spread.size(scale, off=off)
+    if size is None:
+        size = np.full(HOURS, scale)
+    below, above = predicted + spread.quantile * (size * wider)
+    return np.minimum(np.maximum(below, low), predicted), np.maximum(above, predicted)
