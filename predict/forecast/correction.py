@@ -14,29 +14,30 @@ _RECENT_H: Final = (3, 24)
 """Means of the errors of so many hours before the issue."""
 _HALF_LIFE_DAYS: Final = 200.0
 _PRIOR_DAYS: Final = 10.0
-_PRIOR_SHARE: Final = 0.4
 _LARGEST: Final = 5.0
 """Errors beyond so many spreads are cut to that: one broken hour says little of the next."""
 
 
-def shares(actual: Floats, one: Floats, other: Floats) -> Floats:
+def shares(actual: Floats, one: Floats, other: Floats, prior: float) -> Floats:
     """Shape (d,): the share of `other` in each day's forecast, by the least squares of the days before.
 
     Parameters
     ----------
     actual, one, other
         Shape (d, 24); where `actual` is NaN nothing is learnt.
+    prior
+        The share before anything was learnt; it counts for ten days.
     """
     apart = np.where(np.isfinite(actual), other - one, 0.0)
     wanted = np.where(np.isfinite(actual), actual - one, 0.0)
     product, power = (apart * wanted).sum(axis=1), (apart**2).sum(axis=1)
-    found = np.full(len(actual), _PRIOR_SHARE)
+    found = np.full(len(actual), prior)
     keep = 0.5 ** (1 / _HALF_LIFE_DAYS)
     top = bottom = days = 0.0
     for day in range(len(actual)):
         if bottom > 0:
-            prior = _PRIOR_DAYS * bottom / days
-            found[day] = min(max((top + _PRIOR_SHARE * prior) / (bottom + prior), 0.0), 1.0)
+            held = _PRIOR_DAYS * bottom / days
+            found[day] = min(max((top + prior * held) / (bottom + held), 0.0), 1.0)
         top, bottom, days = keep * top + product[day], keep * bottom + power[day], keep * days + 1
     return found
 

@@ -49,6 +49,12 @@ class Days:
     holiday: npt.NDArray[np.bool_]
     day_of_year: npt.NDArray[np.int64]
 
+    def head(self, days: int) -> Days:
+        """The first so many days."""
+        held = self.row < days
+        return Days(self.first, self.midnight_ms[:days], self.row[held], self.column[held], self.kind[:days],
+                    self.holiday[:days], self.day_of_year[:days])  # fmt: skip
+
     def __len__(self) -> int:
         return len(self.midnight_ms)
 

@@ -82,5 +82,11 @@ class Spread:
         return None
 
 
+_SMOOTHING: Final = sum(
+    share * np.roll(np.eye(HOURS), shift, axis=0) for shift, share in ((-1, 0.25), (0, 0.5), (1, 0.25))
+)
+
+
 def _smooth(values: Floats) -> Floats:
-    return np.asarray(0.25 * np.roll(values, 1) + 0.5 * values + 0.25 * np.roll(values, -1), np.float64)
+    """Of a day, shape (24,): each hour with its neighbours."""
+    return np.asarray(_SMOOTHING @ values, np.float64)

@@ -56,6 +56,9 @@ def weekly_grams(design: Floats, target: Floats, weight: Floats) -> WeeklyGrams:
     hours, days, width = design.shape
     weeks = days // WEEK  # a week that has not ended teaches nothing yet
     used = weeks * WEEK
+    if not weeks:
+        empty = np.zeros((1, hours, width, width), np.float32)
+        return WeeklyGrams(empty, empty[..., 0], np.zeros(1), np.zeros(1))
     x = design[:, :used].astype(np.float32).reshape(hours, weeks, WEEK, width)
     w = weight[:used].T.astype(np.float32).reshape(hours, weeks, WEEK, 1)
     y = target[:used].T.astype(np.float32).reshape(hours, weeks, WEEK, 1)

@@ -53,11 +53,27 @@ class Model(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
-    """Coefficients in force on one day: shape (24, p) each."""
+class State:
+    """What is in force on one day, learnt from the days before it.
+
+    Attributes
+    ----------
+    relative, absolute
+        Shape (24, p): coefficients of either ridge.
+    share
+        Of the absolute ridge in the blend.
+    trust
+        Of the last errors in what is forecast at midnight.
+    memory, spread
+        How errors last, and how large they are.
+    """
 
     relative: Floats
     absolute: Floats
+    share: float
+    trust: float
+    memory: Memory
+    spread: Spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +84,20 @@ class Walk:
     ----------
     predicted, p10, p90
         Shape (d, 24), kWh; NaN before row `first` and where nothing was known.
-    uncorrected
-        Shape (d, 24): the blend before the last errors were looked at.
     model
         Shape (d,): who spoke.
     first
         The first row forecast.
-    fitted, share, memory, spread
-        State at the end, in force on the day after the last.
+    state
+        In force on the last row.
     """
 
     predicted: Floats
     p10: Floats
     p90: Floats
-    uncorrected: Floats
     model: list[Model]
     first: int
-    fitted: Fitted
-    share: float
-    memory: Memory
-    spread: Spread
+    state: State
 
 
 def walk(history: History, first: int) -> Walk:
@@ -111,25 +121,27 @@ def walk(history: History, first: int) -> Walk:
     ):
         target = np.where(known, (h.load - zero[:, None]) / unit[:, None], 0.0)
         sums = weekly_grams(design, target, settled * unit[:, None] if weigh else settled * 1.0)
-        found = coefficients(sums, first_week, days // WEEK, ridge)
+        found = coefficients(sums, first_week, (days - 1) // WEEK, ridge)
         answer = apply(design, found, first_week) * unit[:, None] + zero[:, None]
         blended.append(np.clip(answer, low[:, None], high[:, None]))
         final.append(found[-1])
     actual = np.where((np.arange(days) >= first)[:, None], h.load, np.nan)
-    share = shares(actual, *blended)
+    share = shares(actual, *blended, prior=0.4)
     uncorrected = blended[0] + share[:, None] * (blended[1] - blended[0])
     errors = relative_errors(actual, uncorrected, h.spread)
     memory = memories(errors, h.spread)
     at_midnight = recent_means(errors)[:, 0]
     correction = np.stack([memory[day].weight @ at_midnight[day] for day in range(days)]) * h.spread[:, None]
-    predicted = np.clip(uncorrected + correction, low[:, None], high[:, None])
+    trust = shares(actual, uncorrected, uncorrected + correction, prior=0.5)
+    predicted = np.clip(uncorrected + trust[:, None] * correction, low[:, None], high[:, None])
     model = who_speaks(known)
     for day in range(first, days):
         if model[day] is not Model.BLEND:
             predicted[day] = simple(h, near, day, model[day])
     predicted[:first] = np.nan
     p10, p90, spread = _intervals(h, predicted, first, low)
-    return Walk(predicted, p10, p90, uncorrected, model, first, Fitted(*final), float(share[-1]), memory[-1], spread)
+    state = State(*final, float(share[-1]), float(trust[-1]), memory[days - 1], spread)
+    return Walk(predicted, p10, p90, model, first, state)
 
 
 def bounds(history: History) -> tuple[Floats, Floats]:
