@@ -49,11 +49,19 @@ class Days:
     holiday: npt.NDArray[np.bool_]
     day_of_year: npt.NDArray[np.int64]
 
-    def head(self, days: int) -> Days:
-        """The first so many days."""
-        held = self.row < days
-        return Days(self.first, self.midnight_ms[:days], self.row[held], self.column[held], self.kind[:days],
-                    self.holiday[:days], self.day_of_year[:days])  # fmt: skip
+    def part(self, start: int, stop: int) -> Days:
+        """The days ``[start, stop)`` alone."""
+        held = (self.row >= start) & (self.row < stop)
+        here = slice(start, stop)
+        return Days(
+            first=self.first + timedelta(days=start),
+            midnight_ms=self.midnight_ms[here],
+            row=self.row[held] - start,
+            column=self.column[held],
+            kind=self.kind[here],
+            holiday=self.holiday[here],
+            day_of_year=self.day_of_year[here],
+        )
 
     def __len__(self) -> int:
         return len(self.midnight_ms)

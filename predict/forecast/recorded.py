@@ -91,5 +91,3 @@ def day_ahead(
         model=[Model.NOTHING] * missed + [found.model[row] for row in rows],
         persisted=[False] * missed + [bool(history.persisted[row]) for row in rows],
     )
-
-

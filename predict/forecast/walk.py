@@ -186,7 +186,6 @@ def interval_scale(history: History) -> Floats:
     return np.sqrt(history.spread * np.maximum(before(history.spread, 60), history.spread * 0.1))
 
 
-
 def _intervals(history: History, predicted: Floats, first: int, low: Floats) -> tuple[Floats, Floats, Spread]:
     p10, p90 = np.full_like(predicted, np.nan), np.full_like(predicted, np.nan)
     spread, scale = Spread.empty(), interval_scale(history)
