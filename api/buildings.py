@@ -17,6 +17,7 @@ from api.routes import resource
 from api.times import utc
 from core.config.models import Building
 from core.errors import NotFoundError
+from predict.forecast.forecaster import KIND as FORECASTER
 from stores.registry import ModelRecord, Registry
 
 router = resource("buildings", "/buildings")
@@ -115,7 +116,7 @@ def get_baselines(site: Name, name: Name, registry: TheRegistry) -> Page[MeterBa
     """Baselines of the building's meters: the one in use, and all versions."""
     items = []
     for meter in _find(registry, site, name).meters:
-        versions = [_baseline(record) for record in registry.models(meter)]
+        versions = [_baseline(record) for record in registry.models(meter) if record.kind != FORECASTER]
         items.append(MeterBaselines(meter=meter, latest=versions[0] if versions else None, versions=versions))
     return Page(items=items)
 

@@ -1,7 +1,7 @@
 """Day-ahead forecasts of the seasonal naive and of LightGBM with lags: ``python -m benchmarks.peers.forecast DIR``.
 
-Needs ``lightgbm`` beside the product's own packages. Trains on year 1, issues each local midnight of year 2 for that day,
-with the recorded weather standing for the forecast.
+Needs ``lightgbm`` beside the product's own packages. Trains on year 1, issues each local midnight of year 2 for that
+day, with the recorded weather standing for the forecast.
 """
 
 from __future__ import annotations

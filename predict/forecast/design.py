@@ -190,14 +190,14 @@ def relative_design(h: History, near: Profiles) -> Floats:
     level, spread = h.level[:, None], h.spread[:, None]
     load = [(column - level) / spread for column in _load_columns(h, near)]
     group = group_of(h.days.kind)
-    same = (group == lag(group, 1))[:, None]
+    same = (group == lag(group.astype(np.float64), 1))[:, None]
     load += [load[0] * same, load[8] * same, load[9] * same]  # yesterday counts for more if it was such a day
     trend = [np.clip(level / spread, 0, 10), np.clip(np.log(spread / np.maximum(before(spread, 60), 1e-12)), -2, 2)]
     return _stack(load + trend + _weather_columns(h) + _calendar_columns(h.days), len(h.days))
 
 
 def absolute_design(h: History, near: Profiles) -> Floats:
-    """Shape (24, d, p): the load as a share of its size over the months before, with degrees below the heating limit."""
+    """Shape (24, d, p): the load as a share of its size over the months before, and degrees of heating."""
     scale = h.scale[:, None]
     load = [column / scale for column in _load_columns(h, near)]
     load.append(h.level[:, None] / scale)

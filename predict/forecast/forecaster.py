@@ -12,7 +12,7 @@ from core.calendar import HOUR_MS, Calendar
 from core.errors import DomainError
 from predict.forecast.correction import Memory, recent_means, relative_errors
 from predict.forecast.days import HOURS, SATURDAY
-from predict.forecast.design import History, absolute_design, look_back, profiles, relative_design
+from predict.forecast.design import History, Profiles, absolute_design, look_back, profiles, relative_design
 from predict.forecast.interval import Spread
 from predict.forecast.walk import (
     MIN_HOURS,
@@ -164,7 +164,7 @@ class LoadForecaster:
         kwh
             Shape (n,), NaN where unknown; from `issue_ms` on it is not looked at.
         temperature_c, irradiance_wm2
-            Shape (n,), NaN where unknown; measured before the issue, expected after it. Not looked at beyond the horizon.
+            Shape (n,), NaN where unknown; measured before the issue, expected after it; not looked at beyond it.
         issue_ms
             UTC milliseconds; the forecast begins with the hour that it lies in.
         hours
@@ -188,8 +188,9 @@ class LoadForecaster:
         first = int(np.searchsorted(days.midnight_ms, issue, side="right")) - 1
         measured = np.isfinite(load)
         grids = [np.full_like(load, np.nan) for _ in range(3)]
-        speakers = who_speaks(measured)
-        speaker = speakers[first]
+        speaker = who_speaks(measured)[first]
+        if speaker is Model.NOTHING and measured[first].any():
+            speaker = Model.MEAN  # the first reading came today
         issue_hour = int(days.column[np.searchsorted(window.time_ms, issue)])
         weather = history.temperature_c, history.irradiance_wm2
         for row in range(first, len(days)):
@@ -214,35 +215,33 @@ class LoadForecaster:
         )
 
     def _day(self, h: History, speaker: Model, issue_hour: int, ahead: int) -> tuple[Floats, Floats, Floats]:
-        """Forecast of the last row, of which the hours before `issue_hour` are known; `ahead` counts days from the issue."""
+        """Forecast of the last row, whose hours before `issue_hour` are known, so many days after the issue's."""
         row = len(h.days) - 1
         near = profiles(h.filled, h.days.kind)
         low, high = bounds(h)
-        scale = float(interval_scale(h)[row])
-        off = bool(h.days.kind[row] >= SATURDAY)
         wider: Floats | float = self.second_day_**ahead
         if speaker is Model.BLEND:
             recent = slice(max(row - 1, 0), row + 1)
-            answers = [
-                np.clip((design[:, recent] @ coefficient[:, :, None])[:, :, 0].T * unit[recent, None] + zero[recent, None],
-                        low[recent, None], high[recent, None])
-                for design, coefficient, unit, zero in (
-                    (relative_design(h, near), self.state_.relative, h.spread, h.level),
-                    (absolute_design(h, near), self.state_.absolute, h.scale, np.zeros(row + 1)),
-                )
-            ]  # fmt: skip
-            blend = answers[0] + self.state_.share * (answers[1] - answers[0])
+            blend = np.clip(self._blend(h, near, recent), low[recent, None], high[recent, None])
+            memory, lead = self.state_.memory, np.maximum(np.arange(HOURS) - issue_hour, 0)
             errors = relative_errors(h.load[recent], blend, h.spread[recent])
-            recently = recent_means(errors)[-1, issue_hour]
-            memory = self.state_.memory
-            lead = np.maximum(np.arange(HOURS) - issue_hour, 0)
+            lasting = memory.weight[lead] @ recent_means(errors)[-1, issue_hour]
             trust = self.state_.trust + (1 - self.state_.trust) * min(issue_hour / _FULL_TRUST_H, 1.0)
-            correction = trust * (memory.weight[lead] @ recently) * h.spread[row]
-            predicted = np.clip(blend[-1] + correction, low[row], high[row])
+            predicted = np.clip(blend[-1] + trust * lasting * h.spread[row], low[row], high[row])
             wider = wider * np.sqrt(memory.remaining[lead] / memory.remaining)
         else:
-            predicted = simple(h, near, row, speaker)
+            predicted = simple(h.load, near.group[row], h.days.kind[: row + 1], speaker)
+        off = bool(h.days.kind[row] >= SATURDAY)
+        scale = float(interval_scale(h)[row])
         return predicted, *band(self.state_.spread, predicted, scale, float(low[row]), off=off, wider=wider)
+
+    def _blend(self, h: History, near: Profiles, rows: slice) -> Floats:
+        """Shape (rows, 24): both ridges, mixed."""
+        s = self.state_
+        relative = (relative_design(h, near)[:, rows] @ s.relative[:, :, None])[:, :, 0].T
+        absolute = (absolute_design(h, near)[:, rows] @ s.absolute[:, :, None])[:, :, 0].T
+        one = relative * h.spread[rows, None] + h.level[rows, None]
+        return np.asarray(one + s.share * (absolute * h.scale[rows, None] - one), np.float64)
 
     def _try_second_day(self, h: History) -> float:
         """Ratio of the errors of the second day to the first's, over days of the recent past."""

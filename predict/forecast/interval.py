@@ -1,4 +1,4 @@
-"""Intervals that keep their word: the size of recent errors by the hour, and quantiles corrected by every hit and miss."""
+"""Intervals that keep their word: sizes of recent errors by the hour, quantiles moved by every hit and miss."""
 
 from __future__ import annotations
 

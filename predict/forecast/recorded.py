@@ -46,7 +46,7 @@ def day_ahead(
     irradiance_wm2: Floats,
     start_ms: int,
 ) -> DayAhead:
-    """Forecast every hour from `start_ms` on, each at its day's midnight from the hours before it and the day's weather.
+    """Forecast every hour from `start_ms` on at its day's midnight, from the hours before it and the day's weather.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Ridge regressions of every hour of the day, refitted each week on all weeks before, near seasons counting for more."""
+"""Ridge regressions of every hour of the day, refitted each week on the weeks before, near seasons first."""
 
 from __future__ import annotations
 
@@ -64,8 +64,7 @@ def weekly_grams(design: Floats, target: Floats, weight: Floats) -> WeeklyGrams:
     y = target[:used].T.astype(np.float32).reshape(hours, weeks, WEEK, 1)
     weighted = np.swapaxes(x * w, 2, 3)
     gram, moment = weighted @ x, (weighted @ y)[..., 0]
-    for sums in (gram, moment):
-        sums += NEIGHBOUR_SHARE * (np.roll(sums, 1, axis=0) + np.roll(sums, -1, axis=0))
+    gram, moment = _with_neighbours(gram), _with_neighbours(moment)
     by_week = weight[:used].reshape(weeks, -1)
     return WeeklyGrams(
         np.ascontiguousarray(gram.swapaxes(0, 1)),
@@ -122,3 +121,8 @@ def apply(design: Floats, coefficient: Floats, first: int) -> Floats:
         rows = slice((first + i) * WEEK, min((first + i + 1) * WEEK, days))
         found[rows] = (design[:, rows] @ of_week[:, :, None])[:, :, 0].T
     return found
+
+
+def _with_neighbours(sums: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    around = np.roll(sums, 1, axis=0) + np.roll(sums, -1, axis=0)
+    return np.asarray(sums + np.float32(NEIGHBOUR_SHARE) * around, np.float32)

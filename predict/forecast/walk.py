@@ -13,7 +13,6 @@ from predict.forecast.correction import Memory, memories, recent_means, relative
 from predict.forecast.days import HOURS, SATURDAY
 from predict.forecast.design import (
     History,
-    Profiles,
     absolute_design,
     before,
     group_of,
@@ -35,6 +34,7 @@ RELATIVE_RIDGE, ABSOLUTE_RIDGE = 3.0, 0.5
 _SKIP_DAYS: Final = 14
 """Days at the beginning whose level and spread are not settled; nothing is fitted on them."""
 _HEADROOM: Final = 1.2
+_USUAL_DAYS: Final = 60
 
 
 class Model(StrEnum):
@@ -120,14 +120,15 @@ def walk(history: History, first: int) -> Walk:
         (absolute_design(h, near), np.zeros(days), h.scale, ABSOLUTE_RIDGE, False),
     ):
         target = np.where(known, (h.load - zero[:, None]) / unit[:, None], 0.0)
-        sums = weekly_grams(design, target, settled * unit[:, None] if weigh else settled * 1.0)
+        sums = weekly_grams(design, target, settled * (unit if weigh else np.ones(days))[:, None])
         found = coefficients(sums, first_week, (days - 1) // WEEK, ridge)
         answer = apply(design, found, first_week) * unit[:, None] + zero[:, None]
         blended.append(np.clip(answer, low[:, None], high[:, None]))
         final.append(found[-1])
     actual = np.where((np.arange(days) >= first)[:, None], h.load, np.nan)
-    share = shares(actual, *blended, prior=0.4)
-    uncorrected = blended[0] + share[:, None] * (blended[1] - blended[0])
+    relative, absolute = blended
+    share = shares(actual, relative, absolute, prior=0.4)
+    uncorrected = relative + share[:, None] * (absolute - relative)
     errors = relative_errors(actual, uncorrected, h.spread)
     memory = memories(errors, h.spread)
     at_midnight = recent_means(errors)[:, 0]
@@ -137,10 +138,11 @@ def walk(history: History, first: int) -> Walk:
     model = who_speaks(known)
     for day in range(first, days):
         if model[day] is not Model.BLEND:
-            predicted[day] = simple(h, near, day, model[day])
+            seen = np.concatenate([h.load[:day], np.full((1, HOURS), np.nan)])
+            predicted[day] = simple(seen, near.group[day], h.days.kind[: day + 1], model[day])
     predicted[:first] = np.nan
     p10, p90, spread = _intervals(h, predicted, first, low)
-    state = State(*final, float(share[-1]), float(trust[-1]), memory[days - 1], spread)
+    state = State(final[0], final[1], float(share[-1]), float(trust[-1]), memory[days - 1], spread)
     return Walk(predicted, p10, p90, model, first, state)
 
 
@@ -164,26 +166,36 @@ def who_speaks(known: npt.NDArray[np.bool_]) -> list[Model]:
     ]  # fmt: skip
 
 
-def simple(history: History, near: Profiles, day: int, model: Model) -> Floats:
-    """Shape (24,): what one of the models that need little forecasts of a day."""
-    past = history.load[:day]
+def simple(load: Floats, profile: Floats, kind: npt.NDArray[np.int64], model: Model) -> Floats:
+    """Shape (24,): what one of the models that need little forecasts of the last day.
+
+    Parameters
+    ----------
+    load
+        Shape (d, 24): known load up to that day, NaN where it is not known.
+    profile
+        Shape (24,): smoothed days of the same group.
+    kind
+        Shape (d,): as `Days.kind`.
+    """
     if model is Model.NOTHING:
         return np.full(HOURS, np.nan)
-    mean = float(np.nanmean(past))
+    if model is Model.PROFILE:
+        return profile
+    mean = float(np.nanmean(load))
     if model is Model.MEAN:
         return np.full(HOURS, mean)
-    if model is Model.PROFILE:
-        return near.group[day]
-    group = group_of(history.days.kind)
-    like = past[group[:day] == group[day]]
-    chosen = like if np.isfinite(like).any() else past
+    group = group_of(kind)
+    like = load[group == group[-1]]
+    chosen = like if np.isfinite(like).any() else load
     count = np.isfinite(chosen).sum(axis=0)
     return np.where(count > 0, np.nansum(chosen, axis=0) / np.maximum(count, 1), mean)
 
 
 def interval_scale(history: History) -> Floats:
     """Shape (d,): what error sizes are measured in; the square root tames spreads that jump with the season."""
-    return np.sqrt(history.spread * np.maximum(before(history.spread, 60), history.spread * 0.1))
+    usual = np.maximum(before(history.spread, _USUAL_DAYS), 0.1 * history.spread)
+    return np.asarray(np.sqrt(history.spread * usual), np.float64)
 
 
 def _intervals(history: History, predicted: Floats, first: int, low: Floats) -> tuple[Floats, Floats, Spread]:
