@@ -200,7 +200,7 @@ class LoadForecaster:
                 grid[row] = values
             load[row] = np.where(np.isfinite(load[row]), load[row], answer[0])
         at = np.isin(window.time_ms, out_time)
-        rows = days.row[at].tolist()
+        persisted = history.persisted[days.row[at]] & ~window.weather_known[at]
         filled = bool(measured[max(first - 1, 0)].sum() < MIN_HOURS)
         return Forecast(
             issue_ms=issue,
@@ -209,9 +209,7 @@ class LoadForecaster:
             p10=days.hours(grids[1])[at],
             p90=days.hours(grids[2])[at],
             model=[speaker] * hours,
-            degraded=[
-                _degraded(persisted=bool(history.persisted[row]), filled=filled, speaker=speaker) for row in rows
-            ],
+            degraded=[_degraded(persisted=hour, filled=filled, speaker=speaker) for hour in persisted.tolist()],
         )
 
     def _day(self, h: History, speaker: Model, issue_hour: int, ahead: int) -> tuple[Floats, Floats, Floats]:

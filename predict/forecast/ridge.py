@@ -62,9 +62,9 @@ def weekly_grams(design: Floats, target: Floats, weight: Floats) -> WeeklyGrams:
     x = design[:, :used].astype(np.float32).reshape(hours, weeks, WEEK, width)
     w = weight[:used].T.astype(np.float32).reshape(hours, weeks, WEEK, 1)
     y = target[:used].T.astype(np.float32).reshape(hours, weeks, WEEK, 1)
-    weighted = np.swapaxes(x * w, 2, 3)
-    gram, moment = weighted @ x, (weighted @ y)[..., 0]
-    gram, moment = _with_neighbours(gram), _with_neighbours(moment)
+    # One product for both: a matrix times a single column rounds differently from one run to the next.
+    both = _with_neighbours(np.swapaxes(x * w, 2, 3) @ np.concatenate([x, y], axis=3))
+    gram, moment = both[..., :-1], both[..., -1]
     by_week = weight[:used].reshape(weeks, -1)
     return WeeklyGrams(
         np.ascontiguousarray(gram.swapaxes(0, 1)),

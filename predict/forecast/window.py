@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from core.calendar import HOUR_MS, Calendar
 from predict.forecast.days import HOURS, lay_out
@@ -20,11 +21,14 @@ class Window:
     ----------
     time_ms
         Shape (n,): every hour of them, UTC milliseconds.
+    weather_known
+        Shape (n,): the temperature of the hour is known, or expected by a forecast.
     history
         The same as grids.
     """
 
     time_ms: Times
+    weather_known: npt.NDArray[np.bool_]
     history: History
 
 
@@ -56,7 +60,9 @@ def open_window(
     def place(values: Floats, until_ms: int) -> Floats:
         placed = np.full(len(axis), np.nan)
         placed[slot] = np.where(time_ms[here] < until_ms, values[here], np.nan)
-        return laid.grid(placed)
+        return placed
 
     irradiance = np.full(len(time_ms), np.nan) if irradiance_wm2 is None else irradiance_wm2
-    return Window(axis, look_back(laid, place(kwh, issue_ms), place(temperature_c, end_ms), place(irradiance, end_ms)))
+    temperature = place(temperature_c, end_ms)
+    grids = (laid.grid(values) for values in (place(kwh, issue_ms), temperature, place(irradiance, end_ms)))
+    return Window(axis, np.isfinite(temperature), look_back(laid, *grids))
