@@ -44,12 +44,12 @@ def test_two_days_are_forecast_from_any_hour_on(model: LoadForecaster, hour: int
 def test_nothing_after_the_issue_nor_beyond_the_horizon_is_seen(model: LoadForecaster, hour: int) -> None:
     issue = MONDAY + hour * HOUR_MS
     plain = model.predict(TIMES, USE, TEMPERATURE, issue_ms=issue)
-    kwh = np.where(TIMES >= issue, 1e5, USE)
-    temperature = np.where(TIMES >= issue + 48 * HOUR_MS, -50.0, TEMPERATURE)
+    kwh = np.where(issue <= TIMES, 1e5, USE)
+    temperature = np.where(issue + 48 * HOUR_MS <= TIMES, -50.0, TEMPERATURE)
     other = model.predict(TIMES, kwh, temperature, issue_ms=issue)
     for name in ("kwh", "p10", "p90"):
         assert getattr(plain, name) == pytest.approx(getattr(other, name), rel=1e-9)
-    earlier = np.where((TIMES < issue) & (TIMES >= issue - 24 * HOUR_MS), 1.3 * USE, USE)
+    earlier = np.where((issue > TIMES) & (issue - 24 * HOUR_MS <= TIMES), 1.3 * USE, USE)
     assert model.predict(TIMES, earlier, TEMPERATURE, issue_ms=issue).kwh[0] > plain.kwh[0]
 
 
@@ -111,8 +111,8 @@ def test_a_blob_that_does_not_fit_is_refused(
 def test_with_less_history_simpler_models_speak(days_known: float, speaks: Model) -> None:
     issue = MONDAY + (10 if days_known == 0.5 else 0) * HOUR_MS
     start = issue - round(days_known * 24) * HOUR_MS
-    kwh = np.where((TIMES >= start) & (issue > TIMES), USE, np.nan)
-    young = LoadForecaster(ROME).fit(TIMES[TIMES < issue], kwh[TIMES < issue], TEMPERATURE[TIMES < issue])
+    kwh = np.where((start <= TIMES) & (issue > TIMES), USE, np.nan)
+    young = LoadForecaster(ROME).fit(TIMES[issue > TIMES], kwh[issue > TIMES], TEMPERATURE[issue > TIMES])
     young = LoadForecaster.from_bytes(young.to_bytes(), ROME)
     found = young.predict(TIMES, kwh, TEMPERATURE, issue_ms=issue)
     if days_known == 0.5:

@@ -90,7 +90,7 @@ def test_gaps_leave_no_hour_without_a_forecast(plain: DayAhead) -> None:
 
 def test_a_new_meter_is_spoken_for_by_simpler_models_first() -> None:
     begin = ROME.midnight(date(2025, 12, 10)) + 5 * HOUR_MS
-    found = run(np.where(TIMES >= begin, USE, np.nan))
+    found = run(np.where(begin <= TIMES, USE, np.nan))
     first = dict(zip(found.issue_ms.tolist(), found.model, strict=True))
     spoke = list(dict.fromkeys(found.model))
     assert spoke == [Model.NOTHING, Model.FEW_DAYS, Model.PROFILE, Model.BLEND]
