@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 import msgspec
@@ -56,6 +56,7 @@ class _Learnt(msgspec.Struct, frozen=True):
     spread_power: list[list[float]]
     spread_seen: list[float]
     spread_quantile: list[list[float]]
+    spread_unrest: float
     second_day: float
 
 
@@ -231,7 +232,10 @@ class LoadForecaster:
             predicted = simple(h.load, near.group[row], h.days.kind[: row + 1], speaker)
         off = bool(h.days.kind[row] >= SATURDAY)
         scale = float(interval_scale(h)[row])
-        return predicted, *band(self.state_.spread, predicted, scale, float(low[row]), off=off, wider=wider)
+        spread = self.state_.spread
+        if h.days.midnight_ms[row] > self.learnt_until_ms_:
+            spread = replace(spread, unrest=1.0)  # that of a day long past says nothing
+        return predicted, *band(spread, predicted, scale, float(low[row]), off=off, wider=wider)
 
     def _blend(self, h: History, near: Profiles, rows: slice) -> Floats:
         """Shape (rows, 24): both ridges, mixed."""
@@ -277,6 +281,7 @@ class LoadForecaster:
                 spread_power=s.spread.power.tolist(),
                 spread_seen=s.spread.seen.tolist(),
                 spread_quantile=s.spread.quantile.tolist(),
+                spread_unrest=s.spread.unrest,
                 second_day=self.second_day_,
             )
         )
@@ -307,7 +312,12 @@ class LoadForecaster:
             share=learnt.share,
             trust=learnt.trust,
             memory=Memory(np.array(learnt.memory_weight), np.array(learnt.memory_remaining)),
-            spread=Spread(*(np.array(v) for v in (learnt.spread_power, learnt.spread_seen, learnt.spread_quantile))),
+            spread=Spread(
+                np.array(learnt.spread_power),
+                np.array(learnt.spread_seen),
+                np.array(learnt.spread_quantile),
+                learnt.spread_unrest,
+            ),
         )
         return model
 

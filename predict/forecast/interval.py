@@ -15,6 +15,8 @@ _START: Final = 1.2816
 """The normal's, until something was seen."""
 _RATE_WORK, _RATE_OFF = 0.12, 0.24
 _STEP: Final = 0.03
+_UNREST_SHARE: Final = 0.3
+_LARGEST_UNREST: Final = 3.0
 _LARGEST_JUMP: Final = 16.0
 """One error counts for at most four times the usual size."""
 
@@ -31,6 +33,8 @@ class Spread:
         Shape (2,): days of each sort.
     quantile
         Shape (2, 24): 10 % and 90 % quantile of the errors in those sizes.
+    unrest
+        What the latest day does to the next one's sizes: a restless day is followed by another.
 
     Notes
     -----
@@ -42,6 +46,7 @@ class Spread:
     power: Floats
     seen: Floats
     quantile: Floats
+    unrest: float = 1.0
 
     @classmethod
     def empty(cls) -> Spread:
@@ -51,7 +56,7 @@ class Spread:
     def size(self, scale: float, *, off: bool) -> Floats | None:
         """Shape (24,): usual size of the errors of a day of `scale`, or None before any was seen."""
         sort = self._sort(off=off)
-        return None if sort is None else np.asarray(np.sqrt(self.power[sort]) * scale, np.float64)
+        return None if sort is None else np.asarray(np.sqrt(self.power[sort]) * scale * self.unrest, np.float64)
 
     def see(self, error: Floats, scale: float, *, off: bool) -> None:
         """Learn from a day's errors, shape (24,), NaN where unknown; a day without any changes nothing."""
@@ -64,6 +69,8 @@ class Spread:
             for row, share in enumerate((LOW, HIGH)):
                 gradient = np.where(known, share - (z < self.quantile[row]), 0.0)
                 self.quantile[row] += _STEP * _smooth(gradient)
+            usual = float(np.sqrt(np.mean(np.minimum(z[known] ** 2, _LARGEST_UNREST**2))))
+            self.unrest = min(max(usual, 1 / _LARGEST_UNREST), _LARGEST_UNREST) ** _UNREST_SHARE
         mine = int(off)
         squared = np.where(known, (np.where(known, error, 0.0) / scale) ** 2, np.nan)
         if self.seen[mine]:

@@ -14,8 +14,20 @@ import pytest
 from tests.cli.conftest import ROOT, Run
 
 COMMANDS = [
-    "demo", "up", "gateway", "ingest", "control", "api", "doctor", "fit", "gap", "forecast", "simulate", "replay", "enroll"
-]  # fmt: skip
+    "demo",
+    "up",
+    "gateway",
+    "ingest",
+    "control",
+    "api",
+    "doctor",
+    "fit",
+    "gap",
+    "forecast",
+    "simulate",
+    "replay",
+]
+COMMANDS += ["enroll"]
 
 
 def test_help_names_every_command(run: Run) -> None:

@@ -52,7 +52,7 @@ def test_days_off_borrow_from_working_days_until_they_have_their_own() -> None:
     spread.see(np.full(24, 2.0), 1.0, off=False)
     assert spread.size(1.0, off=True) == pytest.approx(np.full(24, 2.0))
     spread.see(np.full(24, 0.5), 1.0, off=True)
-    assert spread.size(1.0, off=True) == pytest.approx(np.full(24, 0.5))
+    assert spread.power[1] == pytest.approx(np.full(24, 0.25))
 
 
 def test_one_broken_hour_does_not_blow_up_the_interval() -> None:
@@ -67,3 +67,15 @@ def test_one_broken_hour_does_not_blow_up_the_interval() -> None:
     assert usual is not None
     assert wider is not None
     assert wider.max() < 3 * usual.max()
+
+
+def test_after_a_restless_day_the_interval_is_wider_and_after_a_calm_one_narrower() -> None:
+    sizes = []
+    for last in (0.2, 1.0, 5.0):
+        spread = Spread.empty()
+        for day in range(30):
+            spread.see(np.resize([1.0, -1.0], 24) * (last if day == 29 else 1.0), 1.0, off=False)
+        sizes.append(spread.size(1.0, off=True))
+    calm, usual, restless = (float(size.mean()) for size in sizes if size is not None)
+    assert calm < 0.8 * usual
+    assert restless > 1.2 * usual
