@@ -1,4 +1,4 @@
-"""Day-ahead forecasts of the seasonal naive and of LightGBM with lags: ``python -m benchmarks.peers.forecast DIR``.
+"""Day-ahead forecasts of ours, LightGBM with lags and the seasonal naive: ``python -m benchmarks.peers.forecast DIR``.
 
 Needs ``lightgbm`` beside the product's own packages. Trains on year 1, issues each local midnight of year 2 for that
 day, with the recorded weather standing for the forecast.
@@ -17,8 +17,11 @@ import pandas as pd
 from lightgbm import LGBMRegressor
 
 from cli.evaluate.archive import Recorded, read_archive
+from cli.evaluate.forecast import score as score_ours
+from predict.forecast.recorded import day_ahead
 
 NAIVE_LAG = 168
+COMPARED = ("cv_rmse", "mase", "coverage", "pinball")
 SETTINGS: dict[str, Any] = {
     "n_estimators": 400, "learning_rate": 0.03, "num_leaves": 15, "min_child_samples": 40, "subsample": 0.8,
     "subsample_freq": 1, "colsample_bytree": 0.7, "n_jobs": 1, "verbose": -1, "random_state": 0,
@@ -89,7 +92,14 @@ def score(kwh: np.ndarray, found: dict[str, np.ndarray], naive_mae: float) -> di
 
 
 def measure(meter: Recorded) -> dict[str, Any]:
-    """Both peers on one meter."""
+    """Ours and both peers on one meter."""
+    started = time.process_time()
+    ours = day_ahead(
+        meter.calendar, meter.time_ms, meter.kwh, meter.temperature_c, meter.irradiance_wm2,
+        int(meter.time_ms[meter.train_end]),
+    )  # fmt: skip
+    ours_cpu_s = time.process_time() - started
+    figures = score_ours(meter, ours)
     lagged = np.concatenate([np.full(NAIVE_LAG, np.nan), meter.kwh[:-NAIVE_LAG]])
     actual, naive = meter.kwh[meter.train_end :], lagged[meter.train_end :]
     both = np.isfinite(actual) & np.isfinite(naive)
@@ -103,6 +113,16 @@ def measure(meter: Recorded) -> dict[str, Any]:
         "naive_cv_rmse": float(100 * np.sqrt(np.mean(error**2)) / actual[both].mean()),
         **score(actual, found, naive_mae),
         "cpu_s": cpu_s,
+        **{f"ours_{name}": figures[name] for name in COMPARED},
+        "ours_cpu_s": ours_cpu_s,
+    }
+
+
+def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Ours to LightGBM's, meter by meter: geometric means."""
+    return {
+        name: round(float(np.exp(np.mean([np.log(row[f"ours_{name}"] / row[name]) for row in rows]))), 4)
+        for name in ("cv_rmse", "pinball")
     }
 
 
@@ -114,10 +134,13 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = [measure(meter) for meter in read_archive(arguments.directory)]
     medians = pd.DataFrame(rows).drop(columns="building").groupby("meter").median().round(3)
+    paired = {kind: ratios([row for row in rows if kind in ("all", row["meter"])]) for kind in ("all", *medians.index)}
+    worse = sum(row["ours_cv_rmse"] > row["cv_rmse"] for row in rows)
     if arguments.json:
-        print(json.dumps({"medians": medians.to_dict("index"), "meters": rows}))
+        print(json.dumps({"medians": medians.to_dict("index"), "paired": paired, "worse": worse, "meters": rows}))
     else:
         print(medians.T.to_string())
+        print(f"\nours to LightGBM, paired: {paired}\nmeters of {len(rows)} worse than LightGBM: {worse}")
 
 
 if __name__ == "__main__":
