@@ -22,29 +22,24 @@ NEIGHBOUR_SHARE: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class WeeklyGrams:
-    """Sums of products of each week.
+class WeeklySums:
+    """Sums of products of each whole week.
 
     Attributes
     ----------
-    gram
-        Shape (w, 24, p, p): sum of weight · x xᵀ.
-    moment
-        Shape (w, 24, p): sum of weight · x y.
-    weight
-        Shape (w,): sum of weights of the whole week, and `hours` how many there are.
-    hours
-        Shape (w,).
+    products
+        Shape (w, 24, p, p + 1): sums of weight · x xᵀ, and in the last column of weight · x y.
+    weight, hours
+        Shape (w,): sum of the weights, and how many there are.
     """
 
-    gram: npt.NDArray[np.float32]
-    moment: npt.NDArray[np.float32]
+    products: npt.NDArray[np.float32]
     weight: Floats
     hours: Floats
 
 
-def weekly_grams(design: Floats, target: Floats, weight: Floats) -> WeeklyGrams:
-    """Sums of products by the week.
+def weekly_sums(design: Floats, target: Floats, weight: Floats) -> WeeklySums:
+    """Sums of products by the week; a week that has not ended teaches nothing yet.
 
     Parameters
     ----------
@@ -54,27 +49,22 @@ def weekly_grams(design: Floats, target: Floats, weight: Floats) -> WeeklyGrams:
         Shape (d, 24); where the weight is 0 the target counts for nothing.
     """
     hours, days, width = design.shape
-    weeks = days // WEEK  # a week that has not ended teaches nothing yet
-    used = weeks * WEEK
+    weeks = days // WEEK
     if not weeks:
-        empty = np.zeros((1, hours, width, width), np.float32)
-        return WeeklyGrams(empty, empty[..., 0], np.zeros(1), np.zeros(1))
-    x = design[:, :used].astype(np.float32).reshape(hours, weeks, WEEK, width)
-    w = weight[:used].T.astype(np.float32).reshape(hours, weeks, WEEK, 1)
-    y = target[:used].T.astype(np.float32).reshape(hours, weeks, WEEK, 1)
-    # One product for both: a matrix times a single column rounds differently from one run to the next.
-    both = _with_neighbours(np.swapaxes(x * w, 2, 3) @ np.concatenate([x, y], axis=3))
-    gram, moment = both[..., :-1], both[..., -1]
+        return WeeklySums(np.zeros((1, hours, width, width + 1), np.float32), np.zeros(1), np.zeros(1))
+    used = weeks * WEEK
+    both = np.empty((hours, used, width + 1), np.float32)
+    both[:, :, :width] = design[:, :used]
+    both[:, :, width] = target[:used].T
+    weighted = both[:, :, :width] * weight[:used].T.astype(np.float32)[:, :, None]
     by_week = weight[:used].reshape(weeks, -1)
-    return WeeklyGrams(
-        np.ascontiguousarray(gram.swapaxes(0, 1)),
-        np.ascontiguousarray(moment.swapaxes(0, 1)),
-        by_week.sum(axis=1),
-        (by_week > 0).sum(axis=1).astype(np.float64),
-    )
+    # One product for both: a matrix times a single column rounds differently from one run to the next.
+    left = weighted.reshape(hours, weeks, WEEK, width).transpose(1, 0, 3, 2)
+    products = left @ both.reshape(hours, weeks, WEEK, width + 1).swapaxes(0, 1)
+    return WeeklySums(products, by_week.sum(axis=1), (by_week > 0).sum(axis=1).astype(np.float64))
 
 
-def coefficients(sums: WeeklyGrams, first: int, last: int, ridge: float) -> Floats:
+def coefficients(sums: WeeklySums, first: int, last: int, ridge: float) -> Floats:
     """Coefficients in force in the weeks first to last, each learnt from the weeks before it alone.
 
     Parameters
@@ -90,19 +80,22 @@ def coefficients(sums: WeeklyGrams, first: int, last: int, ridge: float) -> Floa
     -------
     ndarray of shape (last - first + 1, 24, p)
     """
-    weeks, hours, width = sums.moment.shape
+    weeks, hours, width, _ = sums.products.shape
     now, then = np.arange(first, last + 1)[:, None] * float(WEEK), np.arange(weeks)[None, :] * float(WEEK)
     apart = np.abs((now - then + _YEAR / 2) % _YEAR - _YEAR / 2)
     near = 1 - SEASON_SHARE + 2 * SEASON_SHARE * np.exp(-0.5 * (apart / SEASON_DAYS) ** 2)
-    count = np.where(then < now, near * 0.5 ** ((now - then) / HALF_LIFE_DAYS), 0.0)
-    gram = (count.astype(np.float32) @ sums.gram.reshape(weeks, -1)).astype(np.float64)
-    moment = (count.astype(np.float32) @ sums.moment.reshape(weeks, -1)).astype(np.float64)
-    gram = gram.reshape(-1, hours, width, width)
     past = then < now
+    count = np.where(past, near * 0.5 ** ((now - then) / HALF_LIFE_DAYS), 0.0)
+    total = (count.astype(np.float32) @ sums.products.reshape(weeks, -1)).reshape(-1, hours, width, width + 1)
     mean_weight = (past @ sums.weight) / np.maximum(past @ sums.hours, 1.0)
+    both = total.astype(np.float64)
+    both[:, 1:] += NEIGHBOUR_SHARE * total[:, :-1]
+    both[:, :-1] += NEIGHBOUR_SHARE * total[:, 1:]
+    both[:, 0] += NEIGHBOUR_SHARE * total[:, -1]
+    both[:, -1] += NEIGHBOUR_SHARE * total[:, 0]
     diagonal = np.arange(width)
-    gram[:, :, diagonal, diagonal] += np.maximum(ridge * mean_weight, 1e-9)[:, None, None]
-    return np.asarray(np.linalg.solve(gram, moment.reshape(-1, hours, width, 1))[..., 0], np.float64)
+    both[:, :, diagonal, diagonal] += np.maximum(ridge * mean_weight, 1e-9)[:, None, None]
+    return np.asarray(np.linalg.solve(both[..., :-1], both[..., -1:])[..., 0], np.float64)
 
 
 def apply(design: Floats, coefficient: Floats, first: int) -> Floats:
@@ -121,8 +114,3 @@ def apply(design: Floats, coefficient: Floats, first: int) -> Floats:
         rows = slice((first + i) * WEEK, min((first + i + 1) * WEEK, days))
         found[rows] = (design[:, rows] @ of_week[:, :, None])[:, :, 0].T
     return found
-
-
-def _with_neighbours(sums: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    around = np.roll(sums, 1, axis=0) + np.roll(sums, -1, axis=0)
-    return np.asarray(sums + np.float32(NEIGHBOUR_SHARE) * around, np.float32)

@@ -20,7 +20,7 @@ from predict.forecast.design import (
     relative_design,
 )
 from predict.forecast.interval import Spread
-from predict.forecast.ridge import WEEK, apply, coefficients, weekly_grams
+from predict.forecast.ridge import WEEK, apply, coefficients, weekly_sums
 from predict.series import Floats
 
 FULL_DAYS: Final = 56
@@ -120,7 +120,7 @@ def walk(history: History, first: int) -> Walk:
         (absolute_design(h, near), np.zeros(days), h.scale, ABSOLUTE_RIDGE, False),
     ):
         target = np.where(known, (h.load - zero[:, None]) / unit[:, None], 0.0)
-        sums = weekly_grams(design, target, settled * (unit if weigh else np.ones(days))[:, None])
+        sums = weekly_sums(design, target, settled * (unit if weigh else np.ones(days))[:, None])
         found = coefficients(sums, first_week, (days - 1) // WEEK, ridge)
         answer = apply(design, found, first_week) * unit[:, None] + zero[:, None]
         blended.append(np.clip(answer, low[:, None], high[:, None]))
