@@ -16,6 +16,8 @@ HOURS: Final = 24
 SATURDAY: Final = 5
 SUNDAY: Final = 6
 _LAST_WEEK, _YESTERDAY = 7, 1
+_SPIKE: Final = 3.0
+_LARGEST: Final = 5
 _MIN_WEATHER_HOURS: Final = 12
 """Of a day's weather, to interpolate the rest of that day."""
 
@@ -119,6 +121,28 @@ def fill_load(grid: Floats) -> Floats:
             before = filled[max(0, day - 14) : day]
             filled[day, hole] = before.mean() if len(before) else 0.0
     return filled
+
+
+def without_spikes(grid: Floats) -> Floats:
+    """Load without lone hours that no meter can mean: thrice their neighbours, and thrice all but four before.
+
+    A change that lasts two hours stays. Hours of the first week are never doubted, and nothing is judged by a later day.
+    """
+    before = np.concatenate([np.append(np.nan, grid[:-1, -1])[:, None], grid[:, :-1]], axis=1)
+    after = np.concatenate([grid[:, 1:], np.full((len(grid), 1), np.nan)], axis=1)
+    neighbours = np.fmax(before, after)
+    with np.errstate(invalid="ignore"):
+        alone = grid > _SPIKE * neighbours
+    kept = grid.copy()
+    largest = np.zeros(_LARGEST)
+    for day in range(len(kept)):
+        if day >= _LAST_WEEK and alone[day].any():
+            kept[day] = np.where(alone[day] & (kept[day] > _SPIKE * largest[0]), np.nan, kept[day])
+        top = np.nanmax(kept[day], initial=0.0)
+        if top > largest[0]:
+            today = np.where(np.isfinite(kept[day]), kept[day], 0.0)
+            largest = np.sort(np.concatenate([largest, today]))[-_LARGEST:]
+    return kept
 
 
 def fill_weather(grid: Floats, otherwise: float) -> tuple[Floats, npt.NDArray[np.bool_]]:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from predict.forecast.days import HOURS, SATURDAY, Days, fill_load, fill_weather
+from predict.forecast.days import HOURS, SATURDAY, Days, fill_load, fill_weather, without_spikes
 from predict.series import Floats
 
 LEVEL_DAYS: Final = 7
@@ -32,7 +32,7 @@ class History:
     days
         The calendar of the rows.
     load
-        kWh, NaN where unknown.
+        kWh, NaN where unknown or a spike.
     filled
         kWh without holes.
     temperature_c, irradiance_wm2
@@ -58,6 +58,7 @@ class History:
 
 def look_back(days: Days, load: Floats, temperature_c: Floats, irradiance_wm2: Floats) -> History:
     """History of grids with holes, each of shape (d, 24)."""
+    load = without_spikes(load)
     filled = fill_load(load)
     temperature, persisted = fill_weather(temperature_c, _USUAL_C)
     irradiance, _ = fill_weather(irradiance_wm2, 0.0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.calendar import HOUR_MS
-from predict.forecast.days import SUNDAY, fill_load, fill_weather, lay_out
+from predict.forecast.days import SUNDAY, fill_load, fill_weather, lay_out, without_spikes
 from tests.predict.forecast.office import ROME, hours
 
 
@@ -59,3 +59,25 @@ def test_weather_is_interpolated_within_a_day_and_else_that_of_the_day_before() 
     assert filled[2].tolist() == filled[1].tolist()
     assert persisted.tolist() == [False, False, True]
     assert fill_weather(np.full((1, 24), np.nan), 10.0)[0].tolist() == [[10.0] * 24]
+
+
+def test_a_lone_hour_that_no_meter_can_mean_is_unknown() -> None:
+    grid = np.full((20, 24), 10.0)
+    grid[10, 5] = 40.0
+    assert np.argwhere(np.isnan(without_spikes(grid))).tolist() == [[10, 5]]
+
+
+def test_what_lasts_or_comes_again_and_again_is_no_spike() -> None:
+    step, pulses, early = np.full((20, 24), 10.0), np.zeros((20, 24)), np.full((20, 24), 10.0)
+    step[10:] = 100.0
+    pulses[:, ::4] = 11.0  # a gas meter of coarse pulses
+    early[2, 3] = 40.0  # in the first week nothing is doubted
+    for grid in (step, pulses, early):
+        assert without_spikes(grid).tolist() == grid.tolist()
+
+
+def test_later_days_do_not_make_a_spike() -> None:
+    grid = np.random.default_rng(1).exponential(10, (30, 24))
+    cut = grid.copy()
+    cut[20:] = np.nan
+    np.testing.assert_array_equal(without_spikes(grid)[:20], without_spikes(cut)[:20])
