@@ -126,7 +126,7 @@ def fill_load(grid: Floats) -> Floats:
 def without_spikes(grid: Floats) -> Floats:
     """Load without lone hours that no meter can mean: thrice their neighbours, and thrice all but four before.
 
-    A change that lasts two hours stays. Hours of the first week are never doubted, and nothing is judged by a later day.
+    A change of two hours stays. Hours of the first week are never doubted; nothing is judged by a later day.
     """
     before = np.concatenate([np.append(np.nan, grid[:-1, -1])[:, None], grid[:, :-1]], axis=1)
     after = np.concatenate([grid[:, 1:], np.full((len(grid), 1), np.nan)], axis=1)
