@@ -17,6 +17,7 @@ from api.routes import resource
 from api.times import utc
 from core.config.models import Building
 from core.errors import NotFoundError
+from predict.forecast.forecaster import KIND as FORECASTER
 from stores.registry import ModelRecord, ModelRole, Registry, RoleGiven
 
 router = resource("buildings", "/buildings")
@@ -118,7 +119,11 @@ def get_baselines(site: Name, name: Name, registry: TheRegistry) -> Page[MeterBa
     items = []
     for meter in _find(registry, site, name).meters:
         roles = {(given.kind, given.version): given for given in reversed(registry.model_roles(meter))}
-        versions = [_baseline(record, roles.get((record.kind, record.version))) for record in registry.models(meter)]
+        versions = [
+            _baseline(record, roles.get((record.kind, record.version)))
+            for record in registry.models(meter)
+            if record.kind != FORECASTER
+        ]
         champion = next((v for v in versions if v.role == ModelRole.CHAMPION), None)
         items.append(MeterBaselines(meter=meter, latest=champion or next(iter(versions), None), versions=versions))
     return Page(items=items)

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cli import doctor, enroll, fit, ledger, processes, savings, simulate, up
+from cli import doctor, enroll, fit, forecast, ledger, processes, savings, simulate, up
 from cli.demo import demo
 from cli.evaluate import app as evaluate
 from core.errors import PromessaError
@@ -46,6 +46,7 @@ for name, command, panel in (
     ("fit", fit.fit, "Look after"),
     ("gap", fit.gap, "Look after"),
     ("savings", savings.savings, "Look after"),
+    ("forecast", forecast.forecast, "Look after"),
     ("simulate", simulate.simulate, "Try out"),
     ("replay", simulate.replay, "Try out"),
 ):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import typer
 
 from cli.evaluate.baseline import baseline
+from cli.evaluate.forecast import forecast
 
 app = typer.Typer(help="Measure the models on recorded and simulated buildings.", no_args_is_help=True)
 app.command("baseline")(baseline)
+app.command("forecast")(forecast)

@@ -23,6 +23,7 @@ COMMANDS = [
     "doctor",
     "fit",
     "gap",
+    "forecast",
     "savings",
     "ledger",
     "simulate",
@@ -111,7 +112,11 @@ def test_fit_and_gap_name_what_is_missing(run: Run, tmp_path: Path) -> None:
     (tmp_path / "promessa.toml").write_text(
         '[registry]\nurl = "sqlite:///registry.db"\n[store]\nsqlite = { path = "readings.db" }\n'
     )
-    for arguments in (["fit", "a/b"], ["gap", "a/b", "--from", "2026-01-01", "--to", "2026-02-01"]):
+    for arguments in (
+        ["fit", "a/b"],
+        ["gap", "a/b", "--from", "2026-01-01", "--to", "2026-02-01"],
+        ["forecast", "a/b/c"],
+    ):
         done = run(*arguments)
         assert done.returncode == 66
         assert done.stderr.strip() == "promessa: building a/b is not in the registry"
