@@ -1,0 +1,405 @@
+"""The change between two recorded periods of a building, split by cause."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+
+from core.errors import DomainError
+from predict.causes.comfort import Comfort, compare_comfort
+from predict.causes.heat import LOG_SCALES, HeatBalance, Target, heat_target
+from predict.causes.hypotheses import Hypothesis, weigh
+from predict.causes.pair import Pair, PairedMeter
+from predict.causes.record import Record
+from predict.causes.roles import Carrier, EndUse
+from predict.causes.signals import Signals, read_signals
+from predict.causes.use import UseBalance
+from predict.series import Floats
+from predict.twin.lag import filled
+
+CAUSES: Final = (
+    "weather", "use_and_schedule", "setpoint", "envelope", "system_efficiency", "metering", "unexplained",
+)  # fmt: skip
+WEATHER, USE, SETPOINT, ENVELOPE, EFFICIENCY, METERING, UNEXPLAINED = CAUSES
+T_90: Final = 1.645
+RATIO_SD: Final = 0.015
+"""By so much the fuel per heat of a sound plant changes with its load."""
+_LEAST: Final = 0.02
+"""A remainder smaller than this share of its meter is the meters' own difference."""
+_KEPT: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one cause adds to the change, kWh, with its 90 % interval.
+
+    Attributes
+    ----------
+    detail
+        Parts of it by name, kWh: ``people``, ``gas``, …
+    """
+
+    cause: str
+    kwh: float
+    low: float
+    high: float
+    detail: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The change of what a building buys, by cause.
+
+    Attributes
+    ----------
+    reference_kwh, reporting_kwh
+        Energy of the two periods; the reference's is scaled to the hours of the reporting period.
+    total_kwh
+        Their difference, which is the sum of the parts.
+    parts
+        One for each of `CAUSES`, in their order.
+    by_carrier
+        The same split by what was bought: carrier to cause to kWh.
+    hypotheses
+        What may have changed unseen, the most probable first: name to probability.
+    meters
+        Names of the meters that were added up.
+    missing
+        Sentences on what is not measured.
+    """
+
+    reference_kwh: float
+    reporting_kwh: float
+    total_kwh: float
+    parts: tuple[Part, ...]
+    by_carrier: dict[str, dict[str, float]]
+    hypotheses: dict[str, float]
+    meters: tuple[str, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def ranked(self) -> list[Part]:
+        """The parts but the weather, the largest first."""
+        return sorted((p for p in self.parts if p.cause != WEATHER), key=lambda p: -abs(p.kwh))
+
+
+def explain(reference: Record, reporting: Record) -> Explanation:
+    """Split the change from one recorded period to another by cause.
+
+    Raises
+    ------
+    DomainError
+        A record has no energy meter or covers less than a week, they share no meter, or the outdoor temperature is
+        not known.
+    """
+    return explain_signals(read_signals(reference), read_signals(reporting))
+
+
+def explain_signals(reference: Signals, reporting: Signals) -> Explanation:
+    """The same for signals that are hourly already."""
+    return _Case(Pair(reference, reporting)).explanation()
+
+
+@dataclass(frozen=True, slots=True)
+class _Flow:
+    """Energy of one carrier that serves one purpose: heating, or everything else."""
+
+    carrier: Carrier
+    kwh: Floats
+    heating: bool
+
+
+@dataclass(slots=True)
+class _Sum:
+    """Parts of one hypothesis: (cause, carrier, detail) to kWh, cause to variance."""
+
+    kwh: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    variance: dict[str, float] = field(default_factory=dict)
+
+    def add(self, cause: str, carrier: str, detail: str, kwh: float, sd: float = 0.0) -> None:
+        key = (cause, carrier, detail)
+        self.kwh[key] = self.kwh.get(key, 0.0) + kwh
+        self.variance[cause] = self.variance.get(cause, 0.0) + sd**2
+
+    def of(self, cause: str) -> float:
+        return sum(v for (c, _, _), v in self.kwh.items() if c == cause)
+
+
+class _Case:
+    """Everything that is worked out for one pair of periods."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self.bought = pair.bought()
+        self.target, self.fuels = heat_target(pair)
+        self.flows = list(self._split())
+        if not self.flows:
+            raise DomainError("no meter of bought energy is in both periods")
+        self.later_hours = int(np.sum(pair.later))
+        heating = self.target.kwh if self.target is not None else None
+        self.comfort: Comfort = compare_comfort(pair, heating)
+        running, self.told_by = pair.running
+        self.running = running
+        independent = running if self.told_by != "electricity" else None
+        self.uses = {
+            i: UseBalance(pair, flow.kwh, None if heating is None else filled(heating), independent)
+            for i, flow in enumerate(self.flows)
+            if not flow.heating
+        }
+        self.balance = self._balance(running)
+        self.ratio = self._ratio()
+
+    def explanation(self) -> Explanation:
+        """All parts under the most probable hypothesis; the others widen the intervals."""
+        heat = self.balance.curves if self.balance is not None else None
+        ranked = weigh(heat, self._ratio_curve(), [use.curves for use in self.uses.values()])
+        if self.pair.inside_c is None:
+            ranked = [h for h in ranked if not h.envelope] or ranked
+        total = sum(self._change(flow.kwh) for flow in self.flows)
+        kept = [h for h in ranked if h.probability >= _KEPT] or ranked[:1]
+        sums = [self._parts(h) for h in kept]
+        best = sums[0]
+        weight = sum(h.probability for h in kept)
+        parts = []
+        for cause in CAUSES:
+            kwh = best.of(cause)
+            between = sum(h.probability * (s.of(cause) - kwh) ** 2 for h, s in zip(kept, sums, strict=True)) / weight
+            reach = T_90 * float(np.sqrt(best.variance.get(cause, 0.0) + between))
+            detail: dict[str, float] = {}
+            for (c, _, name), value in best.kwh.items():
+                if c == cause and name:
+                    detail[name] = detail.get(name, 0.0) + value
+            parts.append(Part(cause, kwh, kwh - reach, kwh + reach, detail))
+        # Sums of rounded numbers do not close by themselves; the last digit belongs to what is not explained.
+        rest = total - sum(p.kwh for p in parts)
+        parts[-1] = replace(
+            parts[-1], kwh=parts[-1].kwh + rest, low=parts[-1].low + rest, high=parts[-1].high + rest
+        )
+        by_carrier: dict[str, dict[str, float]] = {}
+        for (cause, carrier, _), value in best.kwh.items():
+            row = by_carrier.setdefault(carrier, dict.fromkeys(CAUSES, 0.0))
+            row[cause] += value
+        reference = sum(float(np.nanmean(f.kwh[: self.pair.split])) for f in self.flows) * self.later_hours
+        return Explanation(
+            reference_kwh=reference,
+            reporting_kwh=reference + total,
+            total_kwh=total,
+            parts=tuple(parts),
+            by_carrier=by_carrier,
+            hypotheses={_name(h): h.probability for h in kept},
+            meters=tuple(m.name for m in self.bought),
+            missing=tuple(self.pair.missing),
+        )
+
+    def _split(self) -> list[_Flow]:
+        flows: list[_Flow] = []
+        for carrier in dict.fromkeys(m.kind.carrier for m in self.bought):
+            of_carrier = [m for m in self.bought if m.kind.carrier is carrier]
+            whole = np.sum([m.kwh for m in of_carrier], axis=0)
+            heating = [m for m in self.fuels if m.kind.carrier is carrier]
+            if self.target is not None and self.target.inner and carrier is Carrier.HEAT:
+                flows.append(_Flow(carrier, whole, heating=True))
+                continue
+            heating += [
+                m for m in self.pair.meters
+                if m.kind.carrier is carrier and m.kind.end_use is EndUse.HEATING and m not in heating
+            ]  # fmt: skip
+            if not heating:
+                flows.append(_Flow(carrier, whole, heating=False))
+                continue
+            part = np.sum([m.kwh for m in heating], axis=0)
+            flows.append(_Flow(carrier, part, heating=True))
+            rest = whole - part
+            if np.nanmean(np.abs(rest)) > _LEAST * np.nanmean(np.abs(whole)):
+                flows.append(_Flow(carrier, rest, heating=False))
+            else:
+                flows[-1] = _Flow(carrier, whole, heating=True)
+        return flows
+
+    def _balance(self, running: Floats | None) -> HeatBalance | None:
+        if self.target is None or not np.isfinite(self.target.kwh).any():
+            return None
+        electricity = [self._true_use(i) for i in self.uses if self.flows[i].carrier is Carrier.ELECTRICITY]
+        gains = np.sum(electricity, axis=0) if electricity else None
+        return HeatBalance(self.pair, self.target, gains, running)
+
+    def _true_use(self, i: int) -> Floats:
+        """A meter's hours, put right where it surely reads too much or too little."""
+        plain, shifted = self.uses[i].curves
+        odds = weigh(None, None, [(plain, shifted)])
+        best = odds[0]
+        scale = np.exp(best.use_meter) if best.probability > 0.9 else 1.0
+        return np.where(self.pair.later, self.uses[i].kwh / scale, self.uses[i].kwh)
+
+    def _ratio(self) -> float | None:
+        """Logarithm of how much more fuel the reporting period takes for the same metered heat."""
+        if self.target is None or not self.target.inner or not self.fuels:
+            return None
+        fuel = np.sum([m.kwh for m in self.fuels], axis=0)
+        known = np.isfinite(fuel) & np.isfinite(self.target.kwh)
+        sums = [
+            (float(np.sum(v[known & rows]))) for rows in (~self.pair.later, self.pair.later) for v in (fuel, self.target.kwh)
+        ]
+        if min(sums) <= 0:
+            return None
+        return float(np.log(sums[2] / sums[3]) - np.log(sums[0] / sums[1]))
+
+    def _ratio_curve(self) -> Floats | None:
+        if self.target is None or not self.target.inner:
+            return None
+        if self.ratio is None:
+            return np.zeros(len(LOG_SCALES))
+        return np.asarray(-0.5 * ((LOG_SCALES - self.ratio) / RATIO_SD) ** 2, np.float64)
+
+    def _change(self, kwh: Floats) -> float:
+        """Change of a meter between the periods at equal length, unknown hours counted as the known ones are."""
+        split = self.pair.split
+        return float(np.nanmean(kwh[split:]) - np.nanmean(kwh[:split])) * self.later_hours
+
+    def _more(self, values: Floats | None) -> Floats:
+        """By how much the reporting period's values exceed what is usual in the reference, shape (n,), 0 before."""
+        if values is None:
+            return np.zeros(self.pair.hours)
+        return np.where(self.pair.later, values - self.pair.usual(values), 0.0)
+
+    def _parts(self, h: Hypothesis) -> _Sum:
+        out = _Sum()
+        more_use, heat_parts, per_heat = np.zeros(self.pair.hours), {}, 0.0
+        fits = {i: use.fit(shifted=h.use, log_scale=h.use_meter) for i, use in self.uses.items()}
+        more_people, more_running = self._more(self.pair.people), self._more(self.running)
+        for i, fit in fits.items():
+            run = more_running if self.told_by != "electricity" else 0 * more_running
+            extra = fit.person[0] * more_people + fit.run[0] * run + fit.change
+            if self.flows[i].carrier is Carrier.ELECTRICITY:
+                more_use = more_use + extra
+        if self.balance is not None and self.target is not None:
+            log_scale = 0.0 if self.target.inner else h.efficiency + h.fuel_meter
+            heat_parts = self._heat_parts(h, log_scale, more_people, more_running, more_use)
+        for i, fit in fits.items():
+            carrier = self.flows[i].carrier.value
+            run = more_running if self.told_by != "electricity" else 0 * more_running
+            rise = (1 + fit.scale) / 2
+            effects = {
+                (USE, "people"): (fit.person[0] * more_people.sum(), fit.person[1] * more_people.sum()),
+                (USE, "plant hours"): (fit.run[0] * run.sum(), fit.run[1] * run.sum()),
+                (USE, "other use"): (float(fit.change.sum()), fit.change_sd),
+            }
+            for (cause, name), (kwh, sd) in heat_parts.items():
+                effects[cause, f"{name} by auxiliaries"] = (fit.heat[0] * kwh, fit.heat[0] * sd)
+            moved = sum(kwh for kwh, _ in effects.values())
+            for (cause, name), (kwh, sd) in effects.items():
+                out.add(cause, carrier, name, kwh * rise, abs(sd))
+            self._close(out, i, fit.expected, h, moved, fit.scale)
+        del per_heat
+        for i, flow in enumerate(self.flows):
+            if flow.heating:
+                self._heat_flow(out, i, h, heat_parts)
+        return out
+
+    def _heat_parts(
+        self, h: Hypothesis, log_scale: float, people: Floats, running: Floats, use: Floats
+    ) -> dict[tuple[str, str], tuple[float, float]]:
+        """Heat (or fuel at the reference's scale) that each cause adds, kWh and sd."""
+        assert self.balance is not None  # noqa: S101 - the caller has looked
+        fit = self.balance.fit(envelope=h.envelope, log_scale=log_scale)
+        difference, hours, comfort = self.balance.difference_k, self.later_hours, self.comfort
+        run = self.running
+        vented = fit.vented * (float(np.mean(run[self.pair.later])) if run is not None else 0.0)
+        hold, hold_sd = max(fit.hold + vented, 0.0), fit.hold_sd
+        kelvin_hours = comfort.mean_k * hours
+        parts = {
+            (SETPOINT, "temperature held"): (
+                hold * kelvin_hours,
+                float(np.hypot(hold_sd * kelvin_hours, hold * comfort.mean_sd * hours)),
+            ),
+            (ENVELOPE, "heat loss"): (fit.envelope_kwh, fit.envelope_sd),
+            (USE, "heat of people"): (fit.person * people.sum(), fit.person_sd * people.sum()),
+            (USE, "heat of electricity"): (fit.other * use.sum(), fit.other_sd * use.sum()),
+            (USE, "longer warm"): (hold * comfort.longer_k * hours, hold_sd * comfort.longer_k * hours),
+        }
+        extra = float(np.sum(running * difference))
+        parts[USE, "ventilation"] = (fit.vented * extra, fit.vented_sd * extra)
+        self._expected = fit.expected
+        return parts
+
+    def _heat_flow(
+        self, out: _Sum, i: int, h: Hypothesis, heat_parts: dict[tuple[str, str], tuple[float, float]]
+    ) -> None:
+        flow, pair = self.flows[i], self.pair
+        carrier = flow.carrier.value
+        assert self.target is not None  # noqa: S101 - a heating flow has a target
+        scaled = self._is_scaled(flow)
+        scale = float(np.exp(h.efficiency + h.fuel_meter)) if scaled else 1.0
+        before, after = flow.kwh[: pair.split], flow.kwh[pair.split :]
+        target = filled(self.target.kwh)
+        # Each fuel takes its share of the heat that is asked for, at its own fuel per heat.
+        per_heat = float(np.nanmean(after)) / scale / max(float(np.mean(target[pair.split :])) / self._target_scale(h), 1e-9)
+        rise = (1 + scale) / 2
+        moved = 0.0
+        for (cause, name), (kwh, sd) in heat_parts.items():
+            moved += kwh * per_heat
+            out.add(cause, carrier, name, kwh * per_heat * rise, abs(sd * per_heat))
+        expected = self._expected
+        if self.target.inner or len([f for f in self.flows if f.heating]) > 1:
+            share = np.where(
+                pair.later,
+                per_heat * scale / self._target_scale(h),
+                float(np.nanmean(before)) / max(float(np.mean(target[: pair.split])), 1e-9),
+            )
+            expected = self._expected * share
+        self._close(out, i, expected, h, moved, scale, heating=scaled)
+
+    def _target_scale(self, h: Hypothesis) -> float:
+        """Factor on the balance's target in the reporting period."""
+        assert self.target is not None  # noqa: S101
+        if self.target.inner:
+            return 1.0
+        later = self.pair.split
+        fixed, scaled = float(np.nansum(self.target.fixed[later:])), float(np.nansum(self.target.scaled[later:]))
+        scale = float(np.exp(h.efficiency + h.fuel_meter))
+        return (fixed + scaled) / max(fixed + scaled / scale, 1e-9)
+
+    def _is_scaled(self, flow: _Flow) -> bool:
+        return any(m.kind.carrier is flow.carrier for m in self.fuels)
+
+    def _close(
+        self, out: _Sum, i: int, expected: Floats, h: Hypothesis, moved: float, scale: float, *, heating: bool = False
+    ) -> None:
+        """Scales, what the model does not foretell, and the weather as what remains of the change of a flow."""
+        flow, pair = self.flows[i], self.pair
+        carrier = flow.carrier.value
+        later = float(np.nanmean(flow.kwh[pair.split :])) * self.later_hours
+        scaling = later * (1 - 1 / scale) - (scale - 1) / 2 * moved
+        log_total = np.log(scale)
+        if log_total:
+            meter = (h.fuel_meter if heating or flow.heating else h.use_meter) / log_total
+            sd = 0.01 * later
+            out.add(METERING, carrier, f"{carrier} meter", scaling * meter, sd if meter else 0.0)
+            out.add(EFFICIENCY, carrier, "fuel for the same heat", scaling * (1 - meter), sd if meter < 1 else 0.0)
+        residual = np.where(np.isfinite(flow.kwh) & pair.settled, flow.kwh - expected, np.nan)
+        parts = [float(np.nanmean(r)) for r in (residual[: pair.split], residual[pair.split :])]
+        unexplained = (parts[1] - parts[0]) * self.later_hours
+        noise = float(np.nanstd(residual)) * np.sqrt(2 * 8.0 * self.later_hours)
+        out.add(UNEXPLAINED, carrier, "", unexplained, noise)
+        known = scaling + moved + unexplained
+        out.add(WEATHER, carrier, "", self._change(flow.kwh) - known, noise)
+
+
+def _name(h: Hypothesis) -> str:
+    names = [
+        name
+        for name, is_so in (
+            ("envelope", h.envelope),
+            ("use", h.use),
+            ("system efficiency", h.efficiency != 0),
+            ("fuel meter", h.fuel_meter != 0),
+            ("meters of other use", h.use_meter != 0),
+        )
+        if is_so
+    ]
+    return " and ".join(names) or "nothing unseen"
+
+
+__all__ = ["CAUSES", "Explanation", "Part", "PairedMeter", "Target", "explain", "explain_signals"]

@@ -1,0 +1,303 @@
+"""The heat balance of both periods: one building, and what of it may have changed in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from predict.causes.evidence import LinearModel, Posterior, inflation
+from predict.causes.pair import SLOTS, Pair, PairedMeter
+from predict.causes.roles import Carrier, EndUse
+from predict.series import Floats
+from predict.twin.lag import filled
+
+LOG_SCALES: Final[Floats] = np.arange(-60, 61) * 0.005
+"""Logarithms of the factors by which a meter may read more in the reporting period: 0.74 to 1.35."""
+SAME: Final = len(LOG_SCALES) // 2
+MASS_H: Final = (4.0, 16.0, 64.0)
+"""Time constants of the masses that the room air exchanges heat with, hours."""
+WALL_H: Final = (8.0, 32.0)
+SUN_H: Final = (4.0, 24.0)
+PERSON_KW: Final = 0.075
+ENVELOPE_SD: Final = 0.15
+"""Usual change of the heat loss, as a share of the load."""
+_FLOOR: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the balance explains, kWh per hour, shape (n,).
+
+    Attributes
+    ----------
+    fixed
+        The part that no fuel meter's scale changes.
+    scaled
+        The part that the fuel's meter and the plant's efficiency scale.
+    inner
+        Whether it is heat within the building, so that fuel is compared with it directly.
+    """
+
+    fixed: Floats
+    scaled: Floats
+    inner: bool
+
+    @property
+    def kwh(self) -> Floats:
+        """All of it."""
+        return self.fixed + self.scaled
+
+
+@dataclass(frozen=True, slots=True)
+class HeatFit:
+    """The balance under one hypothesis.
+
+    Attributes
+    ----------
+    scale
+        Factor by which fuel reads more for the same heat in the reporting period.
+    loss
+        kWh per hour and K of outdoor temperature.
+    hold
+        The same for the indoor temperature, ground and neighbours included.
+    envelope_kwh
+        Heat that a changed envelope costs in the reporting period, at the reference's scale; `envelope_sd` its
+        standard deviation, as of the others.
+    person, other, vented
+        kWh per hour for each person, per kWh of other electricity, and per K while ventilation runs.
+    expected
+        Shape (n,): what the balance says for each hour, the reporting period at its own scale.
+    """
+
+    scale: float
+    loss: float
+    hold: float
+    hold_sd: float
+    envelope_kwh: float
+    envelope_sd: float
+    person: float
+    person_sd: float
+    other: float
+    other_sd: float
+    vented: float
+    vented_sd: float
+    expected: Floats
+
+
+class HeatBalance:
+    """``heat = loss (T - To) + masses - sun - people - electricity``, linear in what is unknown.
+
+    Parameters
+    ----------
+    pair
+        The two periods.
+    target
+        Heat, or the fuel that makes it.
+    electricity
+        kWh per hour that become heat in the rooms, None when nobody counts them.
+    running
+        Share of each hour in which ventilation runs, None when nothing tells.
+
+    Notes
+    -----
+    The temperature that was measured stands in the balance, so no model of the thermostats is needed. Each mass is a
+    lag of the room's temperature (a parallel branch of resistance and capacity), each wall a lag of the outdoor one,
+    so that for fixed time constants the network is linear. A profile of the day, common to both periods, takes up
+    what the network does not know of; a change between the periods it cannot take up.
+    """
+
+    def __init__(self, pair: Pair, target: Target, electricity: Floats | None, running: Floats | None) -> None:
+        self.pair, self.target = pair, target
+        total = target.kwh
+        self._known = pair.settled & np.isfinite(total)
+        self._scaled, self._fixed = filled(target.scaled), filled(target.fixed)
+        self.level = max(float(np.mean(total[self._known])) if self._known.any() else 1.0, 1e-6)
+        self._columns: list[Floats] = []
+        self._mean: list[float] = []
+        self._sd: list[float] = []
+        self._place: dict[str, int] = {}
+        self._running = running
+        self._features(electricity, running)
+        self._slots()
+        self._weigh()
+
+    def fit(self, *, envelope: bool, log_scale: float = 0.0) -> HeatFit:
+        """The balance under one hypothesis, see `HeatFit`."""
+        found = self._models[envelope].fit(self._y(log_scale))
+        x = self._x[envelope]
+        scale = float(np.exp(log_scale))
+        expected = x @ found.mean * np.where(self.pair.later & (self._share > 0), self._rescale(scale), 1.0)
+
+        grown = grown_sd = 0.0
+        if envelope:
+            width = x.shape[1] - len(self._columns)
+            total = x[:, -width:].sum(axis=0)
+            grown = float(total @ found.mean[-width:])
+            grown_sd = float(np.sqrt(total @ found.covariance[-width:, -width:] @ total))
+
+        def value(name: str) -> float:
+            return float(found.mean[self._place[name]]) if name in self._place else 0.0
+
+        def spread(name: str) -> float:
+            return _sd(found, self._place[name]) if name in self._place else 0.0
+
+        return HeatFit(
+            scale=scale,
+            loss=value("loss"),
+            hold=value("loss") + value("inside"),
+            hold_sd=float(np.hypot(spread("loss"), spread("inside"))),
+            envelope_kwh=grown,
+            envelope_sd=grown_sd,
+            person=value("people"),
+            person_sd=spread("people"),
+            other=value("electricity"),
+            other_sd=spread("electricity"),
+            vented=value("vented"),
+            vented_sd=spread("vented"),
+            expected=expected,
+        )
+
+    @cached_property
+    def curves(self) -> tuple[Floats, Floats]:
+        """Log evidence for each of `LOG_SCALES`: without and with a changed envelope."""
+        count = float(np.sum(self._known & self.pair.later)) / self.inflation * self._share
+        plain, changed = (
+            np.array([self._models[e].log_evidence(self._y(s)) - count * s for s in LOG_SCALES]) for e in (False, True)
+        )
+        return plain, changed
+
+    @property
+    def difference_k(self) -> Floats:
+        """Indoor minus outdoor temperature, shape (n,)."""
+        inside = self.pair.inside_c
+        return (inside if inside is not None else np.full(self.pair.hours, 20.0)) - self.pair.outdoor_c
+
+    def _features(self, electricity: Floats | None, running: Floats | None) -> None:
+        pair, level = self.pair, self.level
+        difference = self.difference_k
+        usual = level / max(float(np.mean(np.abs(difference))), 1.0)
+        self._add("loss", difference, 0.7 * usual, usual)
+        inside = pair.inside_c
+        if inside is not None:
+            # Ground and neighbours do not follow the weather, so heat depends more on the inside than on it.
+            self._add("inside", inside - 20.0, 0.3 * usual, 0.6 * usual)
+            for step in pair.change(inside):
+                self._free(step)
+            for hours in MASS_H:
+                self._free(inside - pair.lag(inside, hours))
+        for hours in WALL_H:
+            self._free(pair.outdoor_c - pair.lag(pair.outdoor_c, hours))
+        if pair.sun_w_m2 is not None:
+            self._free(pair.sun_w_m2)
+            for hours in SUN_H:
+                self._free(pair.lag(pair.sun_w_m2, hours))
+        if pair.wind_m_s is not None:
+            self._add("wind", difference * pair.wind_m_s, 0.02 * usual, 0.03 * usual)
+        if pair.people is not None:
+            self._add("people", pair.people, -PERSON_KW, 0.4 * PERSON_KW)
+        if electricity is not None:
+            self._add("electricity", electricity, -1.0, 0.3)
+        if running is not None:
+            self._add("vented", running * difference, 0.2 * usual, 0.3 * usual)
+
+    def _slots(self) -> None:
+        for slot in range(SLOTS):
+            inside = self.pair.slot == slot
+            if inside.any():
+                self._columns.append(inside.astype(float))
+                self._mean.append(0.0)
+                self._sd.append(0.3 * self.level)
+
+    def _weigh(self) -> None:
+        """Noise of each hour of the day and its memory, from the richest hypothesis."""
+        pair, known = self.pair, self._known.astype(float)
+        plain = np.stack(self._columns, 1)
+        growth = self._growth()
+        self._x = {False: plain, True: np.column_stack([plain, growth])}
+        mean, sd = np.array(self._mean), np.array(self._sd)
+        usual = ENVELOPE_SD * self.level / np.maximum(np.mean(np.abs(growth[pair.later]), axis=0), 1e-6)
+        usual[1:] *= 0.5
+        priors = {False: (mean, sd), True: (np.append(mean, 0 * usual), np.append(sd, usual))}
+        later = filled(np.where(self._known & pair.later, self.target.kwh, np.nan))[pair.split :]
+        self._share = float(np.sum(self._scaled[pair.split :]) / max(np.sum(later), 1e-9)) if later.size else 0.0
+        self._share = min(max(self._share, 0.0), 1.0)
+        variance = np.full(pair.hours, (0.2 * self.level) ** 2)
+        self.inflation = 1.0
+        for _ in range(3):
+            precision = known / (variance * self.inflation)
+            model = LinearModel(self._x[True], *priors[True], precision)
+            count = float(np.sum(known[pair.later > 0])) / self.inflation * self._share
+            best = max(LOG_SCALES[::4], key=lambda s: model.log_evidence(self._y(s)) - count * s)
+            residual = self._y(best) - self._x[True] @ model.fit(self._y(best)).mean
+            weight = np.bincount(pair.slot, weights=known, minlength=SLOTS)
+            square = np.bincount(pair.slot, weights=known * residual**2, minlength=SLOTS)
+            overall = max(float(np.sum(square) / max(np.sum(weight), 1.0)), 1e-12)
+            # A slot with few hours borrows from the others.
+            of_slot = (square + 4 * overall) / (weight + 4)
+            variance = np.maximum(of_slot, _FLOOR * overall)[pair.slot]
+            self.inflation = inflation(residual / np.sqrt(variance), known)
+        precision = known / (variance * self.inflation)
+        self._models = {e: LinearModel(self._x[e], *priors[e], precision) for e in (False, True)}
+        self.noise_kwh = float(np.sqrt(overall))
+
+    def _growth(self) -> Floats:
+        """Fingerprints of a changed envelope, shape (n, k): leaks follow the temperature difference, and wind."""
+        pair = self.pair
+        columns = [self.difference_k]
+        if self._running is not None:
+            # Fans that blow into a building keep the wind out of it while they run.
+            columns.append(self.difference_k * (1 - self._running))
+        if pair.wind_m_s is not None:
+            columns.append(self.difference_k * pair.wind_m_s)
+        return np.where(pair.later[:, None], np.stack(columns, 1), 0.0)
+
+    def _y(self, log_scale: float) -> Floats:
+        return self._fixed + np.where(self.pair.later, self._scaled * np.exp(-log_scale), self._scaled)
+
+    def _rescale(self, scale: float) -> float:
+        return 1 + self._share * (scale - 1)
+
+    def _add(self, name: str, column: Floats, mean: float, sd: float) -> None:
+        self._place[name] = len(self._columns)
+        self._columns.append(column)
+        self._mean.append(mean)
+        self._sd.append(sd)
+
+    def _free(self, column: Floats) -> None:
+        spread = float(np.std(column))
+        if spread > 1e-9:
+            self._columns.append(column)
+            self._mean.append(0.0)
+            self._sd.append(2 * self.level / spread)
+
+
+def heat_target(pair: Pair) -> tuple[Target | None, list[PairedMeter]]:
+    """What the balance shall explain, and the fuel meters whose efficiency it tells of."""
+    def found(carrier: Carrier, *uses: EndUse) -> list[PairedMeter]:
+        return [m for m in pair.meters if m.kind.carrier is carrier and m.kind.end_use in uses]
+
+    fuels: list[PairedMeter] = []
+    for carrier in (Carrier.GAS, Carrier.FUEL):
+        fuels += found(carrier, EndUse.HEATING) or found(carrier, EndUse.WHOLE)
+    electric = found(Carrier.ELECTRICITY, EndUse.HEATING)
+    heat = found(Carrier.HEAT, EndUse.HEATING, EndUse.WHOLE)
+    nothing = np.zeros(pair.hours)
+    if heat:
+        return Target(_sum(heat), nothing, inner=True), fuels or electric
+    if fuels:
+        fixed = _sum(electric) if electric else nothing
+        return Target(fixed, _sum(fuels), inner=False), fuels
+    if electric:
+        return Target(nothing, _sum(electric), inner=False), electric
+    return None, []
+
+
+def _sum(meters: list[PairedMeter]) -> Floats:
+    return np.asarray(np.sum([m.kwh for m in meters], axis=0), np.float64)
+
+
+def _sd(found: Posterior, place: int) -> float:
+    return float(np.sqrt(max(found.covariance[place, place], 0.0)))
