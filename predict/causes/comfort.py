@@ -37,6 +37,8 @@ class Comfort:
         Shift of all hours' mean because the day's set-point stands longer or shorter, K.
     told_k
         Change of the day's set-point as measured; NaN when it is not.
+    drift_k
+        Shift of all hours' mean that no set-point accounts for: what a changed envelope does to nights.
     """
 
     held_k: float
@@ -45,6 +47,7 @@ class Comfort:
     mean_sd: float
     longer_k: float
     told_k: float
+    drift_k: float
 
     @property
     def significant(self) -> bool:
@@ -52,7 +55,7 @@ class Comfort:
         return self.mean_k != 0.0
 
 
-NOTHING: Final = Comfort(0.0, np.nan, 0.0, 0.0, 0.0, np.nan)
+NOTHING: Final = Comfort(0.0, np.nan, 0.0, 0.0, 0.0, np.nan, 0.0)
 
 
 def compare_comfort(pair: Pair, heating: Floats | None) -> Comfort:
@@ -85,11 +88,12 @@ def compare_comfort(pair: Pair, heating: Floats | None) -> Comfort:
     if moved and max(abs(held_k), abs(mean_k)) > 0.1:
         sure = True
     if not sure:
-        return Comfort(held_k, held_sd, 0.0, 0.0, longer_k, told_k)
+        return Comfort(held_k, held_sd, 0.0, 0.0, longer_k, told_k, mean_k)
     # Nights float: they follow by no more than the days are shifted, unless the set-back itself was moved.
     bound = max(abs(held_k), abs(np.nan_to_num(told_k)), abs(np.nan_to_num(night_k)))
     mean_k = float(np.clip(mean_k, -bound, bound))
-    return Comfort(held_k, held_sd, mean_k, float(np.hypot(mean_sd, 0.07 * mean_k)), longer_k, told_k)
+    spread = float(np.hypot(mean_sd, 0.07 * mean_k))
+    return Comfort(held_k, held_sd, mean_k, spread, longer_k, told_k, mean_k - held_k)
 
 
 def _shift(pair: Pair, drivers: Floats, group: Floats | np.ndarray, rows: Bools) -> tuple[float, float]:

@@ -8,10 +8,11 @@ from typing import Final
 import numpy as np
 
 from core.errors import DomainError
+from predict.causes.coasting import coasting
 from predict.causes.comfort import Comfort, compare_comfort
 from predict.causes.heat import LOG_SCALES, HeatBalance, Target, heat_target
 from predict.causes.hypotheses import Hypothesis, weigh
-from predict.causes.pair import Pair, PairedMeter
+from predict.causes.pair import SLOTS, Pair
 from predict.causes.record import Record
 from predict.causes.roles import Carrier, EndUse
 from predict.causes.signals import Signals, read_signals
@@ -29,6 +30,8 @@ RATIO_SD: Final = 0.015
 _LEAST: Final = 0.02
 """A remainder smaller than this share of its meter is the meters' own difference."""
 _KEPT: Final = 0.02
+CHANGED_SHARE: Final = 0.25
+"""The plant's hours have changed in a slot of the day when it runs by so much more or less of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,7 @@ class _Case:
         self.later_hours = int(np.sum(pair.later))
         heating = self.target.kwh if self.target is not None else None
         self.comfort: Comfort = compare_comfort(pair, heating)
+        self.coasting = coasting(pair, heating)
         running, self.told_by = pair.running
         self.running = running
         independent = running if self.told_by != "electricity" else None
@@ -188,7 +192,7 @@ class _Case:
             total_kwh=total,
             parts=tuple(parts),
             by_carrier=by_carrier,
-            hypotheses={_name(h): h.probability for h in kept},
+            hypotheses=_named(kept),
             meters=tuple(m.name for m in self.bought),
             missing=tuple(self.pair.missing),
         )
@@ -223,7 +227,16 @@ class _Case:
             return None
         electricity = [self._true_use(i) for i in self.uses if self.flows[i].carrier is Carrier.ELECTRICITY]
         gains = np.sum(electricity, axis=0) if electricity else None
-        return HeatBalance(self.pair, self.target, gains, running)
+        return HeatBalance(
+            self.pair, self.target, gains, running, warmer=self._warmer(), coasting=self.coasting
+        )
+
+    def _warmer(self) -> Floats:
+        """By how many K each hour is kept warmer: all of it while thermostats hold it, what is left of it after."""
+        if not self.comfort.significant:
+            return np.zeros(self.pair.hours)
+        told = self.comfort.told_k if abs(self.comfort.held_k) < 0.1 else self.comfort.held_k
+        return np.where(self.pair.later, told * (1 - self.coasting), 0.0)
 
     def _true_use(self, i: int) -> Floats:
         """A meter's hours, put right where it surely reads too much or too little."""
@@ -266,12 +279,13 @@ class _Case:
 
     def _parts(self, h: Hypothesis) -> _Sum:
         out = _Sum()
-        more_use, heat_parts, per_heat = np.zeros(self.pair.hours), {}, 0.0
+        more_use = np.zeros(self.pair.hours)
+        heat_parts: dict[tuple[str, str], tuple[float, float]] = {}
         fits = {i: use.fit(shifted=h.use, log_scale=h.use_meter) for i, use in self.uses.items()}
         more_people, more_running = self._more(self.pair.people), self._more(self.running)
         for i, fit in fits.items():
             run = more_running if self.told_by != "electricity" else 0 * more_running
-            extra = fit.person[0] * more_people + fit.run[0] * run + fit.change
+            extra = fit.person[0] * fit.more_people + fit.run[0] * run + fit.change
             if self.flows[i].carrier is Carrier.ELECTRICITY:
                 more_use = more_use + extra
         if self.balance is not None and self.target is not None:
@@ -282,7 +296,7 @@ class _Case:
             run = more_running if self.told_by != "electricity" else 0 * more_running
             rise = (1 + fit.scale) / 2
             effects = {
-                (USE, "people"): (fit.person[0] * more_people.sum(), fit.person[1] * more_people.sum()),
+                (USE, "people"): (fit.person[0] * fit.more_people.sum(), fit.person[1] * fit.more_people.sum()),
                 (USE, "plant hours"): (fit.run[0] * run.sum(), fit.run[1] * run.sum()),
                 (USE, "other use"): (float(fit.change.sum()), fit.change_sd),
             }
@@ -292,7 +306,7 @@ class _Case:
             for (cause, name), (kwh, sd) in effects.items():
                 out.add(cause, carrier, name, kwh * rise, abs(sd))
             self._close(out, i, fit.expected, h, moved, fit.scale)
-        del per_heat
+        self._changed = self._changed_by_running() | {slot for fit in fits.values() for slot in fit.changed_slots}
         for i, flow in enumerate(self.flows):
             if flow.heating:
                 self._heat_flow(out, i, h, heat_parts)
@@ -303,20 +317,21 @@ class _Case:
     ) -> dict[tuple[str, str], tuple[float, float]]:
         """Heat (or fuel at the reference's scale) that each cause adds, kWh and sd."""
         assert self.balance is not None  # noqa: S101 - the caller has looked
-        fit = self.balance.fit(envelope=h.envelope, log_scale=log_scale)
+        fit = self.balance.fit(envelope=h.envelope, air=h.air, log_scale=log_scale)
         difference, hours, comfort = self.balance.difference_k, self.later_hours, self.comfort
         run = self.running
         vented = fit.vented * (float(np.mean(run[self.pair.later])) if run is not None else 0.0)
         hold, hold_sd = max(fit.hold + vented, 0.0), fit.hold_sd
-        kelvin_hours = comfort.mean_k * hours
+        kelvin_hours = float(np.sum(self._warmer()))
         parts = {
             (SETPOINT, "temperature held"): (
-                hold * kelvin_hours,
-                float(np.hypot(hold_sd * kelvin_hours, hold * comfort.mean_sd * hours)),
+                hold * kelvin_hours + fit.warmer_kwh,
+                float(np.hypot(fit.warmer_sd, hold * comfort.mean_sd * hours)),
             ),
             (ENVELOPE, "heat loss"): (fit.envelope_kwh, fit.envelope_sd),
             (USE, "heat of people"): (fit.person * people.sum(), fit.person_sd * people.sum()),
             (USE, "heat of electricity"): (fit.other * use.sum(), fit.other_sd * use.sum()),
+            (USE, "air of people"): (fit.air_kwh, fit.air_sd),
             (USE, "longer warm"): (hold * comfort.longer_k * hours, hold_sd * comfort.longer_k * hours),
         }
         extra = float(np.sum(running * difference))
@@ -361,6 +376,25 @@ class _Case:
         scale = float(np.exp(h.efficiency + h.fuel_meter))
         return (fixed + scaled) / max(fixed + scaled / scale, 1e-9)
 
+    def _longer(self, residual: Floats, slots: set[int]) -> float:
+        """What the model does not foretell in the slots of the day whose use has changed, kWh."""
+        pair = self.pair
+        changed = np.isin(np.arange(SLOTS), list(slots))
+        rows = changed[pair.slot] & np.isfinite(residual)
+        later, before = residual[rows & pair.later], residual[rows & ~pair.later]
+        if not len(later) or not len(before):
+            return 0.0
+        return float((np.mean(later) - np.mean(before)) * np.sum(changed[pair.slot] & pair.later))
+
+    def _changed_by_running(self) -> set[int]:
+        """Slots of the day in which the plant now runs and did not, or the reverse."""
+        pair = self.pair
+        if self.running is None or self.told_by == "electricity":
+            return set()
+        count = np.bincount(pair.slot[pair.later], minlength=SLOTS)
+        more = np.bincount(pair.slot[pair.later], weights=self._more(self.running)[pair.later], minlength=SLOTS)
+        return set(np.flatnonzero(np.abs(more) > CHANGED_SHARE * np.maximum(count, 1)).tolist())
+
     def _is_scaled(self, flow: _Flow) -> bool:
         return any(m.kind.carrier is flow.carrier for m in self.fuels)
 
@@ -381,25 +415,39 @@ class _Case:
         residual = np.where(np.isfinite(flow.kwh) & pair.settled, flow.kwh - expected, np.nan)
         parts = [float(np.nanmean(r)) for r in (residual[: pair.split], residual[pair.split :])]
         unexplained = (parts[1] - parts[0]) * self.later_hours
+        changed = self._changed_by_running()
+        if flow.heating:
+            changed |= self._changed
+        longer = self._longer(residual, changed)
+        if longer:
+            unexplained -= longer
+            moved += longer
+            out.add(USE, carrier, "plant hours", longer, 0.5 * abs(longer))
         noise = float(np.nanstd(residual)) * np.sqrt(2 * 8.0 * self.later_hours)
         out.add(UNEXPLAINED, carrier, "", unexplained, noise)
         known = scaling + moved + unexplained
         out.add(WEATHER, carrier, "", self._change(flow.kwh) - known, noise)
 
 
-def _name(h: Hypothesis) -> str:
-    names = [
-        name
-        for name, is_so in (
-            ("envelope", h.envelope),
-            ("use", h.use),
-            ("system efficiency", h.efficiency != 0),
-            ("fuel meter", h.fuel_meter != 0),
-            ("meters of other use", h.use_meter != 0),
-        )
-        if is_so
-    ]
-    return " and ".join(names) or "nothing unseen"
+def _named(found: list[Hypothesis]) -> dict[str, float]:
+    named: dict[str, float] = {}
+    for h in found:
+        every = h.use_meter != 0 and h.fuel_meter == h.use_meter
+        names = [
+            name
+            for name, is_so in (
+                ("envelope", h.envelope),
+                ("use", h.use),
+                ("system efficiency", h.efficiency != 0),
+                ("all meters", every),
+                ("fuel meter", h.fuel_meter != 0 and not every),
+                ("meters of other use", h.use_meter != 0 and not every),
+            )
+            if is_so
+        ]
+        name = " and ".join(names) or "nothing unseen"
+        named[name] = named.get(name, 0.0) + h.probability
+    return named
 
 
-__all__ = ["CAUSES", "Explanation", "Part", "PairedMeter", "Target", "explain", "explain_signals"]
+__all__ = ["CAUSES", "Explanation", "Part", "explain", "explain_signals"]

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from predict.causes.evidence import LinearModel, Posterior, inflation
-from predict.causes.pair import SLOTS, Pair, PairedMeter
+from predict.causes.pair import LEAST_GROWTH, SLOTS, Pair, PairedMeter
 from predict.causes.roles import Carrier, EndUse
 from predict.series import Floats
 from predict.twin.lag import filled
@@ -66,6 +66,10 @@ class HeatFit:
     envelope_kwh
         Heat that a changed envelope costs in the reporting period, at the reference's scale; `envelope_sd` its
         standard deviation, as of the others.
+    air_kwh
+        Heat for the fresh air of more people.
+    warmer_kwh
+        Heat that being kept warmer takes beyond `hold`.
     person, other, vented
         kWh per hour for each person, per kWh of other electricity, and per K while ventilation runs.
     expected
@@ -78,6 +82,10 @@ class HeatFit:
     hold_sd: float
     envelope_kwh: float
     envelope_sd: float
+    air_kwh: float
+    air_sd: float
+    warmer_kwh: float
+    warmer_sd: float
     person: float
     person_sd: float
     other: float
@@ -100,6 +108,10 @@ class HeatBalance:
         kWh per hour that become heat in the rooms, None when nobody counts them.
     running
         Share of each hour in which ventilation runs, None when nothing tells.
+    warmer
+        Shape (n,): by how many K each hour of the reporting period is kept warmer, zeros when it is not.
+    coasting
+        Shape (n,): see `predict.causes.coasting`.
 
     Notes
     -----
@@ -109,8 +121,18 @@ class HeatBalance:
     what the network does not know of; a change between the periods it cannot take up.
     """
 
-    def __init__(self, pair: Pair, target: Target, electricity: Floats | None, running: Floats | None) -> None:
+    def __init__(
+        self,
+        pair: Pair,
+        target: Target,
+        electricity: Floats | None,
+        running: Floats | None,
+        *,
+        warmer: Floats,
+        coasting: Floats,
+    ) -> None:
         self.pair, self.target = pair, target
+        self._warmer, self._coasting = warmer, coasting
         total = target.kwh
         self._known = pair.settled & np.isfinite(total)
         self._scaled, self._fixed = filled(target.scaled), filled(target.fixed)
@@ -124,19 +146,32 @@ class HeatBalance:
         self._slots()
         self._weigh()
 
-    def fit(self, *, envelope: bool, log_scale: float = 0.0) -> HeatFit:
+    def fit(self, *, envelope: bool, air: bool = False, log_scale: float = 0.0) -> HeatFit:
         """The balance under one hypothesis, see `HeatFit`."""
-        found = self._models[envelope].fit(self._y(log_scale))
-        x = self._x[envelope]
+        key = (envelope, air)
+        found = self._models[key].fit(self._y(log_scale))
+        x = self._x[key]
         scale = float(np.exp(log_scale))
         expected = x @ found.mean * np.where(self.pair.later & (self._share > 0), self._rescale(scale), 1.0)
 
-        grown = grown_sd = 0.0
+        width = len(self._columns)
+        later = self.pair.later
+
+        def total(columns: Floats, first: int) -> tuple[float, float]:
+            """Sum of some columns over the reporting period, and its standard deviation."""
+            sums = columns[later].sum(axis=0)
+            rows = slice(first, first + len(sums))
+            return float(sums @ found.mean[rows]), float(np.sqrt(sums @ found.covariance[rows, rows] @ sums))
+
+        grown = grown_sd = aired = aired_sd = 0.0
         if envelope:
-            width = x.shape[1] - len(self._columns)
-            total = x[:, -width:].sum(axis=0)
-            grown = float(total @ found.mean[-width:])
-            grown_sd = float(np.sqrt(total @ found.covariance[-width:, -width:] @ total))
+            # What leaks out while no heat is on comes back in part by lower temperatures, which leak less.
+            paid = self._growth() * (1 - self._coasting)[:, None]
+            grown, grown_sd = total(paid, width)
+        if air:
+            aired, aired_sd = total(self._air()[:, None], x.shape[1] - 1)
+        warm = self._place.get("warmer")
+        kept, kept_sd = total(x[:, warm : warm + 1], warm) if warm is not None else (0.0, 0.0)
 
         def value(name: str) -> float:
             return float(found.mean[self._place[name]]) if name in self._place else 0.0
@@ -151,6 +186,10 @@ class HeatBalance:
             hold_sd=float(np.hypot(spread("loss"), spread("inside"))),
             envelope_kwh=grown,
             envelope_sd=grown_sd,
+            air_kwh=aired,
+            air_sd=aired_sd,
+            warmer_kwh=kept,
+            warmer_sd=kept_sd,
             person=value("people"),
             person_sd=spread("people"),
             other=value("electricity"),
@@ -161,13 +200,13 @@ class HeatBalance:
         )
 
     @cached_property
-    def curves(self) -> tuple[Floats, Floats]:
-        """Log evidence for each of `LOG_SCALES`: without and with a changed envelope."""
+    def curves(self) -> dict[tuple[bool, bool], Floats]:
+        """Log evidence for each of `LOG_SCALES`, by whether envelope and fresh air for people changed."""
         count = float(np.sum(self._known & self.pair.later)) / self.inflation * self._share
-        plain, changed = (
-            np.array([self._models[e].log_evidence(self._y(s)) - count * s for s in LOG_SCALES]) for e in (False, True)
-        )
-        return plain, changed
+        return {
+            key: np.array([model.log_evidence(self._y(s)) - count * s for s in LOG_SCALES])
+            for key, model in self._models.items()
+        }
 
     @property
     def difference_k(self) -> Floats:
@@ -202,6 +241,8 @@ class HeatBalance:
             self._add("electricity", electricity, -1.0, 0.3)
         if running is not None:
             self._add("vented", running * difference, 0.2 * usual, 0.3 * usual)
+        if np.any(self._warmer):
+            self._add("warmer", self._warmer, 0.3 * usual, 0.7 * usual)
 
     def _slots(self) -> None:
         for slot in range(SLOTS):
@@ -216,11 +257,24 @@ class HeatBalance:
         pair, known = self.pair, self._known.astype(float)
         plain = np.stack(self._columns, 1)
         growth = self._growth()
-        self._x = {False: plain, True: np.column_stack([plain, growth])}
+        air = self._air()
+        self._x = {
+            (e, a): np.column_stack([plain, *([growth] if e else []), *([air] if a else [])])
+            for e in (False, True)
+            for a in ((False, True) if np.any(air) else (False,))
+        }
         mean, sd = np.array(self._mean), np.array(self._sd)
         usual = ENVELOPE_SD * self.level / np.maximum(np.mean(np.abs(growth[pair.later]), axis=0), 1e-6)
         usual[1:] *= 0.5
-        priors = {False: (mean, sd), True: (np.append(mean, 0 * usual), np.append(sd, usual))}
+        of_air = 0.2 * self.level / max(float(np.mean(np.abs(air[pair.later]))), 1e-6)
+        priors = {
+            (e, a): (
+                np.concatenate([mean, *([0 * usual] if e else []), *([[0.0]] if a else [])]),
+                np.concatenate([sd, *([usual] if e else []), *([[of_air]] if a else [])]),
+            )
+            for e, a in self._x
+        }
+        richest = max(self._x)
         later = filled(np.where(self._known & pair.later, self.target.kwh, np.nan))[pair.split :]
         self._share = float(np.sum(self._scaled[pair.split :]) / max(np.sum(later), 1e-9)) if later.size else 0.0
         self._share = min(max(self._share, 0.0), 1.0)
@@ -228,10 +282,10 @@ class HeatBalance:
         self.inflation = 1.0
         for _ in range(3):
             precision = known / (variance * self.inflation)
-            model = LinearModel(self._x[True], *priors[True], precision)
+            model = LinearModel(self._x[richest], *priors[richest], precision)
             count = float(np.sum(known[pair.later > 0])) / self.inflation * self._share
             best = max(LOG_SCALES[::4], key=lambda s: model.log_evidence(self._y(s)) - count * s)
-            residual = self._y(best) - self._x[True] @ model.fit(self._y(best)).mean
+            residual = self._y(best) - self._x[richest] @ model.fit(self._y(best)).mean
             weight = np.bincount(pair.slot, weights=known, minlength=SLOTS)
             square = np.bincount(pair.slot, weights=known * residual**2, minlength=SLOTS)
             overall = max(float(np.sum(square) / max(np.sum(weight), 1.0)), 1e-12)
@@ -240,7 +294,7 @@ class HeatBalance:
             variance = np.maximum(of_slot, _FLOOR * overall)[pair.slot]
             self.inflation = inflation(residual / np.sqrt(variance), known)
         precision = known / (variance * self.inflation)
-        self._models = {e: LinearModel(self._x[e], *priors[e], precision) for e in (False, True)}
+        self._models = {key: LinearModel(x, *priors[key], precision) for key, x in self._x.items()}
         self.noise_kwh = float(np.sqrt(overall))
 
     def _growth(self) -> Floats:
@@ -253,6 +307,14 @@ class HeatBalance:
         if pair.wind_m_s is not None:
             columns.append(self.difference_k * pair.wind_m_s)
         return np.where(pair.later[:, None], np.stack(columns, 1), 0.0)
+
+    def _air(self) -> Floats:
+        """Fingerprint of more fresh air for more people, shape (n,); zeros when there are not more of them."""
+        pair = self.pair
+        if abs(pair.people_growth) < LEAST_GROWTH:
+            return np.zeros(pair.hours)
+        running = self._running if self._running is not None else pair.open_day.astype(float)
+        return np.where(pair.later, self.difference_k * running, 0.0)
 
     def _y(self, log_scale: float) -> Floats:
         return self._fixed + np.where(self.pair.later, self._scaled * np.exp(-log_scale), self._scaled)

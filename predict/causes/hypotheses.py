@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -21,6 +21,7 @@ ODDS: Final = {
     "use meter": 0.08,
     "fuel meter": 0.01,
     "use": 0.15,
+    "air": 0.3,
 }
 EFFICIENCY_SD: Final = 0.10
 METER_SD: Final = 0.08
@@ -36,6 +37,8 @@ class Hypothesis:
     ----------
     envelope, use
         Whether the heat loss, and the use of electricity, changed.
+    air
+        Whether more people get more fresh air.
     efficiency
         Logarithm of the factor by which the plant takes more fuel for the same heat.
     fuel_meter, use_meter
@@ -50,29 +53,30 @@ class Hypothesis:
     fuel_meter: float
     use_meter: float
     probability: float
+    air: bool = False
 
 
 def weigh(
-    heat: tuple[Floats, Floats] | None, fuel: Floats | None, use: Sequence[tuple[Floats, Floats]]
+    heat: dict[tuple[bool, bool], Floats] | None, fuel: Floats | None, use: Sequence[tuple[Floats, Floats]]
 ) -> list[Hypothesis]:
     """All combinations, the most probable first.
 
     Parameters
     ----------
     heat
-        Log evidence of the heat balance per `LOG_SCALES`, without and with a changed envelope.
+        Log evidence of the heat balance per `LOG_SCALES`, by whether envelope and fresh air changed.
     fuel
         Log likelihood of the fuel's scale against a heat meter, when there is one; the balance then has scale 1.
     use
         The same for each meter of other use, without and with a shift of it.
     """
     found: list[tuple[float, Hypothesis]] = []
-    curves = heat if heat is not None else (NO_CURVE, NO_CURVE)
+    curves = heat if heat is not None else {(False, False): NO_CURVE}
     has_fuel, has_use = heat is not None, bool(use)
-    for envelope, shifted, efficient, meter in itertools.product(
-        (False, True), (False, True), (False, True), ("", "all meters", "use meter", "fuel meter")
+    for (envelope, air), shifted, efficient, meter in itertools.product(
+        curves, (False, True), (False, True), ("", "all meters", "use meter", "fuel meter")
     ):
-        if (envelope or efficient) and not has_fuel:
+        if efficient and not has_fuel:
             continue
         if (shifted or meter == "use meter") and not has_use:
             continue
@@ -80,23 +84,21 @@ def weigh(
             continue
         if meter == "all meters" and not (has_fuel and has_use):
             continue
-        chosen = curves[envelope]
+        chosen = curves[envelope, air]
         of_fuel = chosen if fuel is None else chosen[SAME] + fuel
         of_use = np.sum([pair[shifted] for pair in use], axis=0) if use else NO_CURVE
         odds = [
             ODDS[name]
-            for name, is_so in (("envelope", envelope), ("use", shifted), ("efficiency", efficient), (meter, bool(meter)))
+            for name, is_so in (("envelope", envelope), ("air", air), ("use", shifted), ("efficiency", efficient), (meter, bool(meter)))
             if is_so
         ]
         log_odds = float(np.sum(np.log(odds))) if odds else 0.0
         score, eta, fuel_meter, use_meter = _best(of_fuel, of_use, efficient=efficient, meter=meter)
-        found.append((score + log_odds, Hypothesis(envelope, shifted, eta, fuel_meter, use_meter, 0.0)))
+        found.append((score + log_odds, Hypothesis(envelope, shifted, eta, fuel_meter, use_meter, 0.0, air)))
     scores = np.array([score for score, _ in found])
     share = np.exp(scores - logsumexp(scores))
     ranked = sorted(zip(share.tolist(), (h for _, h in found), strict=True), key=lambda item: -item[0])
-    return [
-        Hypothesis(h.envelope, h.use, h.efficiency, h.fuel_meter, h.use_meter, probability) for probability, h in ranked
-    ]
+    return [replace(h, probability=probability) for probability, h in ranked]
 
 
 def _best(fuel: Floats, use: Floats, *, efficient: bool, meter: str) -> tuple[float, float, float, float]:

@@ -26,6 +26,8 @@ PART_USE: Final = 0.6
 NO_USE: Final = 0.08
 """Shares of a usual day's activity below which a day is in part, and not, in use."""
 SLOTS: Final = 72
+LEAST_GROWTH: Final = 0.1
+"""By less than this share the number of people differs by chance."""
 MIN_SETBACK_K: Final = 0.8
 """Set-points that are closer together than this are one level."""
 
@@ -118,6 +120,14 @@ class Pair:
             return np.zeros(len(day), np.int64)
         usual = float(np.median(total[total > 0.2 * total.max()]))
         return np.asarray(np.digitize(-total / usual, [-PART_USE, -NO_USE])[day], np.int64)
+
+    @cached_property
+    def people_growth(self) -> float:
+        """Share by which more people are there than in the same kinds of hours of the reference; 0 when unknown."""
+        if self.people is None:
+            return 0.0
+        usual = float(np.sum(self.usual(self.people)[self.later]))
+        return float(np.sum(self.people[self.later])) / usual - 1 if usual > 0 else 0.0
 
     @cached_property
     def comfort(self) -> Floats | None:

@@ -9,14 +9,17 @@ import numpy as np
 
 from predict.causes.evidence import LinearModel, inflation
 from predict.causes.heat import LOG_SCALES
-from predict.causes.pair import SLOTS, Pair
+from predict.causes.pair import LEAST_GROWTH, SLOTS, Pair
 from predict.series import Floats
 from predict.twin.lag import filled
 
-SHIFT_SD: Final = 0.25
+SHIFT_SD: Final = 0.8
 """Usual change of an hour's use where the use has changed, as a share of the meter's mean."""
-PERSON_KW: Final = 0.05
-"""Light and equipment that a person switches on, at a guess."""
+PER_SLOT: Final = 3.0
+"""Log odds against a change of any one hour of the day."""
+SURE: Final = 3.0
+LEAST_SHIFT: Final = 0.06
+"""An hour of the day has changed when it is so many deviations and this share of the mean off the others."""
 
 
 class UseBalance:
@@ -58,7 +61,12 @@ class UseBalance:
 
         if pair.people is not None:
             most = max(float(np.quantile(pair.people, 0.95)), 1.0)
-            add("people", pair.people, 0.1 * self.level / most, 0.3 * self.level / most)
+            # From day to day people come with what they switch on; more of them in every hour need not.
+            growth = pair.people_growth
+            each = np.where(pair.later, pair.people / (1 + growth), pair.people)
+            add("activity", each, 0.1 * self.level / most, 0.3 * self.level / most)
+            if abs(growth) > LEAST_GROWTH:
+                add("people", pair.people - each, 0.05 * self.level / most, 0.15 * self.level / most)
         if running is not None:
             add("running", running, 0.2 * self.level, 0.5 * self.level)
         if heat is not None:
@@ -73,6 +81,7 @@ class UseBalance:
             add(f"slot {slot}", (pair.slot == slot).astype(float), self.level, 2 * self.level)
         plain = np.stack(columns, 1)
         slots = [i for name, i in self._place.items() if name.startswith("slot")]
+        self._slots = [int(name.split()[1]) for name in self._place if name.startswith("slot")]
         shifts = plain[:, slots] * pair.later[:, None]
         self._x = {False: plain, True: np.column_stack([plain, shifts])}
         wide = np.full(len(slots), SHIFT_SD * self.level)
@@ -91,30 +100,81 @@ class UseBalance:
             overall = max(float(np.sum(square) / max(np.sum(weight), 1.0)), (1e-3 * self.level) ** 2)
             variance = np.maximum((square + 4 * overall) / (weight + 4), 0.02 * overall)[pair.slot]
             self.inflation = inflation(residual / np.sqrt(variance), known)
-        self._models = {u: LinearModel(self._x[u], *priors[u], known / (variance * self.inflation)) for u in priors}
+        precision = known / (variance * self.inflation)
+        self._models = {u: LinearModel(self._x[u], *priors[u], precision) for u in priors}
+        # Few hours of the day change, most do not: those that do are chosen against no scale and against the usual one.
+        self._shifted = []
+        for chosen in self._changed_slots(plain[:, slots]):
+            x = np.column_stack([plain, shifts[:, chosen]])
+            wide = np.full(len(chosen), SHIFT_SD * self.level)
+            model = LinearModel(
+                x, np.append(priors[False][0], 0 * wide), np.append(priors[False][1], wide), precision
+            )
+            self._shifted.append((x, model, PER_SLOT * len(chosen), [self._slots[c] for c in chosen]))
+
+    def _changed_slots(self, members: Floats) -> list[list[int]]:
+        """Choices of slots whose use changed, as positions among the slots that there are."""
+        found = self._models[True].fit(self.kwh)
+        first = len(found.mean) - members.shape[1]
+        shift, sd = found.mean[first:], np.sqrt(np.diag(found.covariance)[first:])
+        count = np.maximum(members[self.pair.later].sum(axis=0), 1.0)
+        before = np.array([self._mean_of(m, later=False) for m in members.T])
+        ratio = (before + shift) / np.maximum(before, 1e-9)
+        order = np.argsort(ratio)
+        # The usual ratio is that of half the energy, so that idle hours and a few changed ones have no say.
+        weight = np.cumsum((before * count)[order])
+        usual = float(ratio[order][np.searchsorted(weight, 0.5 * weight[-1])])
+        choices = []
+        for scale in (1.0, usual):
+            off = shift - (scale - 1) * before
+            choices.append(
+                [i for i in range(len(off)) if abs(off[i]) > max(SURE * sd[i], LEAST_SHIFT * self.level)]
+            )
+        if choices[0] == choices[1]:
+            choices.pop()
+        return [c for c in choices if c]
+
+    def _mean_of(self, member: Floats, *, later: bool) -> float:
+        rows = (member > 0) & (self.pair.later == later)
+        return float(np.mean(self.kwh[rows])) if rows.any() else 0.0
 
     @cached_property
     def curves(self) -> tuple[Floats, Floats]:
         """Log evidence for each of `LOG_SCALES`: without and with a shift of the use."""
         count = float(np.sum(self._known & self.pair.later)) / self.inflation
-        plain, shifted = (
-            np.array([self._models[u].log_evidence(self._y(s)) - count * s for s in LOG_SCALES]) for u in (False, True)
-        )
-        return plain, shifted
+        jacobian = count * LOG_SCALES
+        plain = np.array([self._models[False].log_evidence(self._y(s)) for s in LOG_SCALES]) - jacobian
+        if not self._shifted:
+            return plain, np.full(len(LOG_SCALES), -1e9)
+        shifted = [
+            np.array([model.log_evidence(self._y(s)) for s in LOG_SCALES]) - jacobian - penalty
+            for _, model, penalty, _ in self._shifted
+        ]
+        return plain, np.max(shifted, axis=0)
 
     def fit(self, *, shifted: bool, log_scale: float = 0.0) -> UseFit:
         """The use under one hypothesis."""
-        found = self._models[shifted].fit(self._y(log_scale))
         scale = float(np.exp(log_scale))
-        expected = self._x[shifted] @ found.mean
-        width = self._x[True].shape[1] - self._x[False].shape[1]
+        y = self._y(log_scale)
+        x, model, slots = self._x[False], self._models[False], []
+        if shifted and self._shifted:
+            x, model, _, slots = max(self._shifted, key=lambda one: one[1].log_evidence(y) - one[2])
+        found = model.fit(y)
+        expected = x @ found.mean
+        width = len(slots)
         change = np.zeros(self.pair.hours)
         change_sd = 0.0
-        if shifted:
-            columns = self._x[True][:, -width:]
+        if width:
+            columns = x[:, -width:]
             change = columns @ found.mean[-width:]
-            total = columns[self._known].sum(axis=0)
+            total = columns.sum(axis=0)
             change_sd = float(np.sqrt(total @ found.covariance[-width:, -width:] @ total))
+
+        name = "people" if "people" in self._place else "activity"
+        columns = self._x[False]
+        more = columns[:, self._place[name]] if name in self._place else np.zeros(self.pair.hours)
+        if name == "activity":
+            more = np.where(self.pair.later, more - self.pair.usual(more), 0.0)
 
         def value(name: str) -> tuple[float, float]:
             if name not in self._place:
@@ -124,11 +184,13 @@ class UseBalance:
 
         return UseFit(
             scale=scale,
-            person=value("people"),
+            person=value(name),
+            more_people=more,
             run=value("running"),
             heat=value("heat"),
             change=change,
             change_sd=change_sd,
+            changed_slots=slots,
             expected=expected * np.where(self.pair.later, scale, 1.0),
         )
 
@@ -145,8 +207,12 @@ class UseFit:
         Factor by which the meter reads more in the reporting period.
     person, run, heat
         kWh per person and hour, per hour of running plant, per kWh of heat.
+    more_people
+        Shape (n,): people beyond those that `person` counts as usual.
     change
         Shape (n,): shift of the use in each hour, kWh at the reference's scale; `change_sd` of its sum.
+    changed_slots
+        Slots of the day in which the use changed.
     expected
         Shape (n,): what the meter should read.
     """
@@ -156,11 +222,15 @@ class UseFit:
         *,
         scale: float,
         person: tuple[float, float],
+        more_people: Floats,
         run: tuple[float, float],
         heat: tuple[float, float],
         change: Floats,
         change_sd: float,
+        changed_slots: list[int],
         expected: Floats,
     ) -> None:
         self.scale, self.person, self.run, self.heat = scale, person, run, heat
+        self.more_people = more_people
+        self.changed_slots = changed_slots
         self.change, self.change_sd, self.expected = change, change_sd, expected
