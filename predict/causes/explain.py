@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from core.errors import DomainError
-from predict.causes.coasting import coasting
+from predict.causes.coasting import unpaid_share
 from predict.causes.comfort import Comfort, compare_comfort
 from predict.causes.heat import LOG_SCALES, HeatBalance, Target, heat_target
 from predict.causes.hypotheses import Hypothesis, weigh
@@ -30,6 +30,7 @@ RATIO_SD: Final = 0.015
 _LEAST: Final = 0.02
 """A remainder smaller than this share of its meter is the meters' own difference."""
 _KEPT: Final = 0.02
+AT_ONCE: Final = 0.5
 CHANGED_SHARE: Final = 0.25
 """The plant's hours have changed in a slot of the day when it runs by so much more or less of it."""
 
@@ -143,7 +144,7 @@ class _Case:
         self.later_hours = int(np.sum(pair.later))
         heating = self.target.kwh if self.target is not None else None
         self.comfort: Comfort = compare_comfort(pair, heating)
-        self.coasting = coasting(pair, heating)
+        self.unpaid = unpaid_share(pair, heating)
         running, self.told_by = pair.running
         self.running = running
         independent = running if self.told_by != "electricity" else None
@@ -228,7 +229,7 @@ class _Case:
         electricity = [self._true_use(i) for i in self.uses if self.flows[i].carrier is Carrier.ELECTRICITY]
         gains = np.sum(electricity, axis=0) if electricity else None
         return HeatBalance(
-            self.pair, self.target, gains, running, warmer=self._warmer(), coasting=self.coasting
+            self.pair, self.target, gains, running, warmer=self._warmer(), unpaid=self.unpaid
         )
 
     def _warmer(self) -> Floats:
@@ -236,7 +237,7 @@ class _Case:
         if not self.comfort.significant:
             return np.zeros(self.pair.hours)
         told = self.comfort.told_k if abs(self.comfort.held_k) < 0.1 else self.comfort.held_k
-        return np.where(self.pair.later, told * (1 - self.coasting), 0.0)
+        return np.where(self.pair.later, told * (1 - self.unpaid), 0.0)
 
     def _true_use(self, i: int) -> Floats:
         """A meter's hours, put right where it surely reads too much or too little."""
@@ -323,14 +324,16 @@ class _Case:
         vented = fit.vented * (float(np.mean(run[self.pair.later])) if run is not None else 0.0)
         hold, hold_sd = max(fit.hold + vented, 0.0), fit.hold_sd
         kelvin_hours = float(np.sum(self._warmer()))
+        paid = 1 - self.unpaid
+        heads, energy = float(people @ paid), float(use @ paid)
         parts = {
             (SETPOINT, "temperature held"): (
                 hold * kelvin_hours + fit.warmer_kwh,
                 float(np.hypot(fit.warmer_sd, hold * comfort.mean_sd * hours)),
             ),
             (ENVELOPE, "heat loss"): (fit.envelope_kwh, fit.envelope_sd),
-            (USE, "heat of people"): (fit.person * people.sum(), fit.person_sd * people.sum()),
-            (USE, "heat of electricity"): (fit.other * use.sum(), fit.other_sd * use.sum()),
+            (USE, "heat of people"): (fit.person * heads, fit.person_sd * heads),
+            (USE, "heat of electricity"): (fit.other * energy, fit.other_sd * energy),
             (USE, "air of people"): (fit.air_kwh, fit.air_sd),
             (USE, "longer warm"): (hold * comfort.longer_k * hours, hold_sd * comfort.longer_k * hours),
         }
@@ -415,10 +418,10 @@ class _Case:
         residual = np.where(np.isfinite(flow.kwh) & pair.settled, flow.kwh - expected, np.nan)
         parts = [float(np.nanmean(r)) for r in (residual[: pair.split], residual[pair.split :])]
         unexplained = (parts[1] - parts[0]) * self.later_hours
-        changed = self._changed_by_running()
+        longer = self._longer(residual, self._changed_by_running())
         if flow.heating:
-            changed |= self._changed
-        longer = self._longer(residual, changed)
+            # What people switch on heats the rooms at once and later, so only a part of this shows in the same hours.
+            longer += AT_ONCE * self._longer(residual, self._changed - self._changed_by_running())
         if longer:
             unexplained -= longer
             moved += longer

@@ -25,6 +25,9 @@ PERSON_KW: Final = 0.075
 ENVELOPE_SD: Final = 0.15
 """Usual change of the heat loss, as a share of the load."""
 _FLOOR: Final = 0.05
+IDLE_SHARE: Final = 0.02
+IDLE_WEIGHT: Final = 0.05
+"""Weight of hours with less heat than this share of a high load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ class HeatBalance:
         Share of each hour in which ventilation runs, None when nothing tells.
     warmer
         Shape (n,): by how many K each hour of the reporting period is kept warmer, zeros when it is not.
-    coasting
+    unpaid
         Shape (n,): see `predict.causes.coasting`.
 
     Notes
@@ -129,10 +132,10 @@ class HeatBalance:
         running: Floats | None,
         *,
         warmer: Floats,
-        coasting: Floats,
+        unpaid: Floats,
     ) -> None:
         self.pair, self.target = pair, target
-        self._warmer, self._coasting = warmer, coasting
+        self._warmer, self._unpaid = warmer, unpaid
         total = target.kwh
         self._known = pair.settled & np.isfinite(total)
         self._scaled, self._fixed = filled(target.scaled), filled(target.fixed)
@@ -165,11 +168,11 @@ class HeatBalance:
 
         grown = grown_sd = aired = aired_sd = 0.0
         if envelope:
-            # What leaks out while no heat is on comes back in part by lower temperatures, which leak less.
-            paid = self._growth() * (1 - self._coasting)[:, None]
+            # What leaks out while no heat is on costs less: the rooms only get colder, or less too warm.
+            paid = self._growth() * (1 - self._unpaid)[:, None]
             grown, grown_sd = total(paid, width)
         if air:
-            aired, aired_sd = total(self._air()[:, None], x.shape[1] - 1)
+            aired, aired_sd = total((self._air() * (1 - self._unpaid))[:, None], x.shape[1] - 1)
         warm = self._place.get("warmer")
         kept, kept_sd = total(x[:, warm : warm + 1], warm) if warm is not None else (0.0, 0.0)
 
@@ -280,6 +283,9 @@ class HeatBalance:
         self._share = min(max(self._share, 0.0), 1.0)
         variance = np.full(pair.hours, (0.2 * self.level) ** 2)
         self.inflation = 1.0
+        # Without heat the balance is an upper bound only: somebody may cool, or air out what is too much.
+        idle = filled(self.target.kwh) < IDLE_SHARE * np.quantile(filled(self.target.kwh), 0.95)
+        known = np.where(idle, IDLE_WEIGHT * known, known)
         for _ in range(3):
             precision = known / (variance * self.inflation)
             model = LinearModel(self._x[richest], *priors[richest], precision)
