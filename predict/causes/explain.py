@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from core.errors import DomainError
-from predict.causes.coasting import unpaid_share
+from predict.causes.coasting import Coasting
 from predict.causes.comfort import Comfort, compare_comfort
 from predict.causes.heat import LOG_SCALES, HeatBalance, Target, heat_target
 from predict.causes.hypotheses import Hypothesis, weigh
@@ -144,7 +144,7 @@ class _Case:
         self.later_hours = int(np.sum(pair.later))
         heating = self.target.kwh if self.target is not None else None
         self.comfort: Comfort = compare_comfort(pair, heating)
-        self.unpaid = unpaid_share(pair, heating)
+        self.coasting = Coasting(pair, heating)
         running, self.told_by = pair.running
         self.running = running
         independent = running if self.told_by != "electricity" else None
@@ -229,7 +229,7 @@ class _Case:
         electricity = [self._true_use(i) for i in self.uses if self.flows[i].carrier is Carrier.ELECTRICITY]
         gains = np.sum(electricity, axis=0) if electricity else None
         return HeatBalance(
-            self.pair, self.target, gains, running, warmer=self._warmer(), unpaid=self.unpaid
+            self.pair, self.target, gains, running, warmer=self._warmer(), unpaid=self.coasting.zones
         )
 
     def _warmer(self) -> Floats:
@@ -237,7 +237,7 @@ class _Case:
         if not self.comfort.significant:
             return np.zeros(self.pair.hours)
         told = self.comfort.told_k if abs(self.comfort.held_k) < 0.1 else self.comfort.held_k
-        return np.where(self.pair.later, told * (1 - self.unpaid), 0.0)
+        return np.where(self.pair.later, told * (1 - self.coasting.building), 0.0)
 
     def _true_use(self, i: int) -> Floats:
         """A meter's hours, put right where it surely reads too much or too little."""
@@ -324,14 +324,17 @@ class _Case:
         vented = fit.vented * (float(np.mean(run[self.pair.later])) if run is not None else 0.0)
         hold, hold_sd = max(fit.hold + vented, 0.0), fit.hold_sd
         kelvin_hours = float(np.sum(self._warmer()))
-        paid = 1 - self.unpaid
+        paid = 1 - self.coasting.zones
         heads, energy = float(people @ paid), float(use @ paid)
+        # A leak also cools the rooms while no thermostat holds them; without it they would lose more.
+        cooler = float(np.clip(fit.hold * comfort.drift_k * hours, -0.4 * abs(fit.envelope_kwh), 0.0))
+        cooler = np.sign(fit.envelope_kwh) * cooler if h.envelope else 0.0
         parts = {
             (SETPOINT, "temperature held"): (
                 hold * kelvin_hours + fit.warmer_kwh,
                 float(np.hypot(fit.warmer_sd, hold * comfort.mean_sd * hours)),
             ),
-            (ENVELOPE, "heat loss"): (fit.envelope_kwh, fit.envelope_sd),
+            (ENVELOPE, "heat loss"): (fit.envelope_kwh + cooler, fit.envelope_sd),
             (USE, "heat of people"): (fit.person * heads, fit.person_sd * heads),
             (USE, "heat of electricity"): (fit.other * energy, fit.other_sd * energy),
             (USE, "air of people"): (fit.air_kwh, fit.air_sd),

@@ -168,9 +168,7 @@ class HeatBalance:
 
         grown = grown_sd = aired = aired_sd = 0.0
         if envelope:
-            # What leaks out while no heat is on costs less: the rooms only get colder, or less too warm.
-            paid = self._growth() * (1 - self._unpaid)[:, None]
-            grown, grown_sd = total(paid, width)
+            grown, grown_sd = total(self._growth(), width)
         if air:
             aired, aired_sd = total((self._air() * (1 - self._unpaid))[:, None], x.shape[1] - 1)
         warm = self._place.get("warmer")

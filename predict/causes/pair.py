@@ -88,7 +88,9 @@ class Pair:
         self.inside_c = self._filled(_row_mean(self.zone_c)) if self.zones else None
         if self.inside_c is None:
             self.missing.append("zone temperatures: set-points and the envelope cannot be told apart from use")
-        self.heating_c = self._setpoint("heating_c")
+        self.zone_heating_c = self._setpoints("heating_c")
+        known = self.zone_heating_c is not None
+        self.heating_c = np.asarray(np.nanmean(self.zone_heating_c, axis=1), np.float64) if known else None
         if self.heating_c is None:
             self.missing.append("heating set-points: a change of temperature may be a set-point or a thermostat")
 
@@ -230,7 +232,7 @@ class Pair:
         full = [self._filled(c) for c in columns]
         return zones, np.stack(full, 1) if full else np.zeros((self.hours, 0))
 
-    def _setpoint(self, name: str) -> Floats | None:
+    def _setpoints(self, name: str) -> Floats | None:
         a, b = self.reference, self.reporting
         first, second = getattr(a, name), getattr(b, name)
         if first is None or second is None or not self.zones:
@@ -240,7 +242,10 @@ class Pair:
             column = np.concatenate([first[:, a.zones.index(zone)], second[:, b.zones.index(zone)]])
             if np.isfinite(column[: self.split]).any() and np.isfinite(column[self.split :]).any():
                 columns.append(self._filled(column))
-        return np.asarray(np.mean(columns, axis=0), np.float64) if columns else None
+            else:
+                columns.append(np.full(self.hours, np.nan))
+        told = np.stack(columns, 1)
+        return told if np.isfinite(told).any() else None
 
     def _filled(self, values: Floats) -> Floats:
         return np.concatenate([filled(values[: self.split]), filled(values[self.split :])])
