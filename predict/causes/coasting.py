@@ -13,7 +13,7 @@ from predict.twin.lag import filled
 HEATED_SHARE: Final = 0.15
 OFF_SHARE: Final = 0.05
 """Less heat than this share of a high load is none."""
-FREE_K: Final = 0.4
+FREE_K: Final = 0.8
 """A zone that is warmer than its set-point by more than a thermostat's band asks for no heat."""
 SURPLUS: Final = 0.7
 """Sun and people heat more than is needed: of a change then, this share is never missed."""

@@ -31,7 +31,7 @@ _LEAST: Final = 0.02
 """A remainder smaller than this share of its meter is the meters' own difference."""
 _KEPT: Final = 0.02
 AT_ONCE: Final = 0.5
-CHANGED_SHARE: Final = 0.25
+CHANGED_SHARE: Final = 0.08
 """The plant's hours have changed in a slot of the day when it runs by so much more or less of it."""
 
 
