@@ -401,6 +401,11 @@ class _Case:
         more = np.bincount(pair.slot[pair.later], weights=self._more(self.running)[pair.later], minlength=SLOTS)
         return set(np.flatnonzero(np.abs(more) > CHANGED_SHARE * np.maximum(count, 1)).tolist())
 
+    def _inflation(self, i: int) -> float:
+        if self.flows[i].heating and self.balance is not None:
+            return self.balance.inflation
+        return self.uses[i].inflation if i in self.uses else 8.0
+
     def _is_scaled(self, flow: _Flow) -> bool:
         return any(m.kind.carrier is flow.carrier for m in self.fuels)
 
@@ -429,7 +434,10 @@ class _Case:
             unexplained -= longer
             moved += longer
             out.add(USE, carrier, "plant hours", longer, 0.5 * abs(longer))
-        noise = float(np.nanstd(residual)) * np.sqrt(2 * 8.0 * self.later_hours)
+        noise = float(np.nanstd(residual)) * np.sqrt(2 * self._inflation(i) * self.later_hours)
+        # What chance may do with the weather is left to the weather; only what goes beyond it is unexplained
+        # (James and Stein's positive part).
+        unexplained *= max(0.0, 1 - (noise / unexplained) ** 2) if unexplained else 0.0
         out.add(UNEXPLAINED, carrier, "", unexplained, noise)
         known = scaling + moved + unexplained
         out.add(WEATHER, carrier, "", self._change(flow.kwh) - known, noise)

@@ -298,8 +298,22 @@ class HeatBalance:
             variance = np.maximum(of_slot, _FLOOR * overall)[pair.slot]
             self.inflation = inflation(residual / np.sqrt(variance), known)
         precision = known / (variance * self.inflation)
-        self._models = {key: LinearModel(x, *priors[key], precision) for key, x in self._x.items()}
+        self._models = {
+            key: self._physical(x, *priors[key], precision, self._y(best)) for key, x in self._x.items()
+        }
         self.noise_kwh = float(np.sqrt(overall))
+
+    def _physical(self, x: Floats, mean: Floats, sd: Floats, precision: Floats, y: Floats) -> LinearModel:
+        """A model in which no more warmth inside takes less heat: ground and neighbours can only add to the loss."""
+        model = LinearModel(x, mean, sd, precision)
+        found = model.fit(y).mean
+        wrong = [i for name in ("inside", "warmer", "vented") if (i := self._place.get(name)) is not None and found[i] < 0]
+        if not wrong:
+            return model
+        mean, sd = mean.copy(), sd.copy()
+        sd[wrong] *= 0.02
+        mean[wrong] = 0.0
+        return LinearModel(x, mean, sd, precision)
 
     def _growth(self) -> Floats:
         """Fingerprints of a changed envelope, shape (n, k): leaks follow the temperature difference, and wind."""
