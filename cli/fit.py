@@ -59,4 +59,3 @@ def fit(
         table.add_row(o.meter, str(o.record.version), number(kept.fit.cv_rmse), number(kept.fit.nmbe),
                       "; ".join(kept.disqualified) or "may claim savings")  # fmt: skip
     out.print(table)
-

@@ -114,12 +114,15 @@ def document(found: Explanation) -> dict[str, Any]:
 
 def print_explanation(found: Explanation) -> None:
     """Print an explanation as a table."""
+
+    def share(kwh: float) -> str:
+        return f"{kwh / found.reference_kwh:+.1%}" if found.reference_kwh else "–"
+
     table = Table("cause", "kWh", "from", "to", "of the reference", box=None)
     for part in found.parts:
-        table.add_row(part.cause.replace("_", " "), number(part.kwh), number(part.low), number(part.high),
-                      f"{part.kwh / found.reference_kwh:+.1%}" if found.reference_kwh else "–")  # fmt: skip
-    table.add_row("total", number(found.total_kwh), "", "",
-                  f"{found.total_kwh / found.reference_kwh:+.1%}" if found.reference_kwh else "–", style="bold")  # fmt: skip
+        name = part.cause.replace("_", " ")
+        table.add_row(name, number(part.kwh), number(part.low), number(part.high), share(part.kwh))
+    table.add_row("total", number(found.total_kwh), "", "", share(found.total_kwh), style="bold")
     out.print(table)
     likely = ", ".join(f"{name} {share:.0%}" for name, share in found.hypotheses.items())
     out.print(f"meters: {', '.join(found.meters)}. Changed unseen, by probability: {likely}")

@@ -1,4 +1,4 @@
-"""``promessa evaluate gap``: are the causes of a gap found that were put into simulated buildings?"""
+"""``promessa evaluate gap``: whether the causes of a gap are found that were put into simulated buildings."""
 
 from __future__ import annotations
 

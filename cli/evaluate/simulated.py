@@ -118,9 +118,7 @@ def simulate_period(kind: BuildingType, first: date, days: int, *, seed: int, va
         building.step(now)
     times.append(now)
     rows.append([building.read(name) for name in names])
-    gas, electricity = (
-        (after - b) * variation.meter_gain for after, b in zip(_used(building), before, strict=True)
-    )
+    gas, electricity = ((after - b) * variation.meter_gain for after, b in zip(_used(building), before, strict=True))
     at = np.array(times, np.int64)
     columns = np.array(rows).T
     return Simulated(

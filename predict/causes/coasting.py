@@ -88,5 +88,5 @@ def time_constant_h(pair: Pair, age: Floats) -> float:
     if np.sum(rows) < 48:
         return USUAL_H
     difference = (pair.inside_c - pair.outdoor_c)[rows]
-    slope = float(np.mean(-ahead[rows]) / max(np.mean(difference), 1.0))
+    slope = float(np.mean(-ahead[rows])) / max(float(np.mean(difference)), 1.0)
     return float(np.clip(1 / max(slope, 1e-6), SHORTEST_H, LONGEST_H))

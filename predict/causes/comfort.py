@@ -1,4 +1,4 @@
-"""Temperatures of both periods under the same weather and use: is it kept warmer than it was?"""
+"""Temperatures of both periods under the same weather and use, and whether it is kept warmer than it was."""
 
 from __future__ import annotations
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from scipy.linalg import cho_factor, cho_solve
 
 from predict.series import Floats
+
+_NOTHING: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,78 @@ class LinearModel:
         rest = y - self._offset
         pull = self._weighted.T @ rest
         return -0.5 * float(rest @ (self._precision * rest) - pull @ cho_solve(self._factor, pull) + self._log_volume)
+
+
+class Terms:
+    """Columns of a linear model with their names and priors.
+
+    Attributes
+    ----------
+    place
+        Name to position.
+    """
+
+    def __init__(self) -> None:
+        self.place: dict[str, int] = {}
+        self._columns: list[Floats] = []
+        self._mean: list[float] = []
+        self._sd: list[float] = []
+
+    def add(self, name: str, column: Floats, mean: float, sd: float) -> None:
+        """Add a column unless it is constant zero."""
+        if np.any(np.abs(column) > _NOTHING):
+            self.place[name] = len(self._columns)
+            self._columns.append(column)
+            self._mean.append(mean)
+            self._sd.append(sd)
+
+    @property
+    def matrix(self) -> Floats:
+        """Shape (n, k)."""
+        return np.stack(self._columns, 1)
+
+    @property
+    def prior(self) -> tuple[Floats, Floats]:
+        """Means and standard deviations, shapes (k,)."""
+        return np.array(self._mean), np.array(self._sd)
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Errors of a model by group of hours, and their memory.
+
+    Attributes
+    ----------
+    variance
+        Shape (n,).
+    inflation
+        See `inflation`.
+    sd
+        Of all hours.
+    """
+
+    variance: Floats
+    inflation: float
+    sd: float
+
+    def precision(self, known: Floats) -> Floats:
+        """What each row weighs, shape (n,)."""
+        return np.asarray(known / (self.variance * self.inflation), np.float64)
+
+
+def noise_of(residuals: Floats, known: Floats, group: npt.NDArray[np.int64], floor: float) -> Noise:
+    """Noise of residuals, of each group of hours by itself; a group with few hours borrows from the others.
+
+    Parameters
+    ----------
+    floor
+        No group's variance is less than this share of all hours'.
+    """
+    weight = np.bincount(group, weights=known)
+    square = np.bincount(group, weights=known * residuals**2)
+    overall = max(float(np.sum(square)) / max(float(np.sum(weight)), 1.0), _NOTHING**2)
+    variance = np.maximum((square + 4 * overall) / (weight + 4), floor * overall)[group]
+    return Noise(variance, inflation(residuals / np.sqrt(variance), known), float(np.sqrt(overall)))
 
 
 def inflation(residuals: Floats, known: Floats) -> float:

@@ -10,7 +10,19 @@ import numpy as np
 from core.errors import DomainError
 from predict.causes.coasting import Coasting
 from predict.causes.comfort import Comfort, compare_comfort
-from predict.causes.heat import LOG_SCALES, HeatBalance, Target, heat_target
+from predict.causes.explanation import (
+    CAUSES,
+    EFFICIENCY,
+    ENVELOPE,
+    METERING,
+    SETPOINT,
+    UNEXPLAINED,
+    USE,
+    WEATHER,
+    Explanation,
+    Part,
+)
+from predict.causes.heat import LOG_SCALES, HeatBalance, heat_target
 from predict.causes.hypotheses import Hypothesis, weigh
 from predict.causes.pair import SLOTS, Pair
 from predict.causes.record import Record
@@ -20,10 +32,6 @@ from predict.causes.use import UseBalance
 from predict.series import Floats
 from predict.twin.lag import filled
 
-CAUSES: Final = (
-    "weather", "use_and_schedule", "setpoint", "envelope", "system_efficiency", "metering", "unexplained",
-)  # fmt: skip
-WEATHER, USE, SETPOINT, ENVELOPE, EFFICIENCY, METERING, UNEXPLAINED = CAUSES
 T_90: Final = 1.645
 RATIO_SD: Final = 0.015
 """By so much the fuel per heat of a sound plant changes with its load."""
@@ -33,60 +41,6 @@ _KEPT: Final = 0.02
 AT_ONCE: Final = 0.5
 CHANGED_SHARE: Final = 0.08
 """The plant's hours have changed in a slot of the day when it runs by so much more or less of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one cause adds to the change, kWh, with its 90 % interval.
-
-    Attributes
-    ----------
-    detail
-        Parts of it by name, kWh: ``people``, ``gas``, …
-    """
-
-    cause: str
-    kwh: float
-    low: float
-    high: float
-    detail: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """The change of what a building buys, by cause.
-
-    Attributes
-    ----------
-    reference_kwh, reporting_kwh
-        Energy of the two periods; the reference's is scaled to the hours of the reporting period.
-    total_kwh
-        Their difference, which is the sum of the parts.
-    parts
-        One for each of `CAUSES`, in their order.
-    by_carrier
-        The same split by what was bought: carrier to cause to kWh.
-    hypotheses
-        What may have changed unseen, the most probable first: name to probability.
-    meters
-        Names of the meters that were added up.
-    missing
-        Sentences on what is not measured.
-    """
-
-    reference_kwh: float
-    reporting_kwh: float
-    total_kwh: float
-    parts: tuple[Part, ...]
-    by_carrier: dict[str, dict[str, float]]
-    hypotheses: dict[str, float]
-    meters: tuple[str, ...]
-    missing: tuple[str, ...]
-
-    @property
-    def ranked(self) -> list[Part]:
-        """The parts but the weather, the largest first."""
-        return sorted((p for p in self.parts if p.cause != WEATHER), key=lambda p: -abs(p.kwh))
 
 
 def explain(reference: Record, reporting: Record) -> Explanation:
@@ -179,9 +133,7 @@ class _Case:
             parts.append(Part(cause, kwh, kwh - reach, kwh + reach, detail))
         # Sums of rounded numbers do not close by themselves; the last digit belongs to what is not explained.
         rest = total - sum(p.kwh for p in parts)
-        parts[-1] = replace(
-            parts[-1], kwh=parts[-1].kwh + rest, low=parts[-1].low + rest, high=parts[-1].high + rest
-        )
+        parts[-1] = replace(parts[-1], kwh=parts[-1].kwh + rest, low=parts[-1].low + rest, high=parts[-1].high + rest)
         by_carrier: dict[str, dict[str, float]] = {}
         for (cause, carrier, _), value in best.kwh.items():
             row = by_carrier.setdefault(carrier, dict.fromkeys(CAUSES, 0.0))
@@ -228,9 +180,7 @@ class _Case:
             return None
         electricity = [self._true_use(i) for i in self.uses if self.flows[i].carrier is Carrier.ELECTRICITY]
         gains = np.sum(electricity, axis=0) if electricity else None
-        return HeatBalance(
-            self.pair, self.target, gains, running, warmer=self._warmer(), unpaid=self.coasting.zones
-        )
+        return HeatBalance(self.pair, self.target, gains, running, warmer=self._warmer(), unpaid=self.coasting.zones)
 
     def _warmer(self) -> Floats:
         """By how many K each hour is kept warmer: all of it while thermostats hold it, what is left of it after."""
@@ -254,7 +204,9 @@ class _Case:
         fuel = np.sum([m.kwh for m in self.fuels], axis=0)
         known = np.isfinite(fuel) & np.isfinite(self.target.kwh)
         sums = [
-            (float(np.sum(v[known & rows]))) for rows in (~self.pair.later, self.pair.later) for v in (fuel, self.target.kwh)
+            (float(np.sum(v[known & rows])))
+            for rows in (~self.pair.later, self.pair.later)
+            for v in (fuel, self.target.kwh)
         ]
         if min(sums) <= 0:
             return None
@@ -356,7 +308,9 @@ class _Case:
         before, after = flow.kwh[: pair.split], flow.kwh[pair.split :]
         target = filled(self.target.kwh)
         # Each fuel takes its share of the heat that is asked for, at its own fuel per heat.
-        per_heat = float(np.nanmean(after)) / scale / max(float(np.mean(target[pair.split :])) / self._target_scale(h), 1e-9)
+        per_heat = (
+            float(np.nanmean(after)) / scale / max(float(np.mean(target[pair.split :])) / self._target_scale(h), 1e-9)
+        )
         rise = (1 + scale) / 2
         moved = 0.0
         for (cause, name), (kwh, sd) in heat_parts.items():

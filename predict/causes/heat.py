@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 
-from predict.causes.evidence import LinearModel, Posterior, inflation
+from predict.causes.evidence import LinearModel, Noise, Posterior, Terms, noise_of
 from predict.causes.pair import LEAST_GROWTH, SLOTS, Pair, PairedMeter
 from predict.causes.roles import Carrier, EndUse
 from predict.series import Floats
 from predict.twin.lag import filled
 
-LOG_SCALES: Final[Floats] = np.arange(-60, 61) * 0.005
+LOG_SCALES: Final[Floats] = np.asarray(np.arange(-60, 61) * 0.005, np.float64)
 """Logarithms of the factors by which a meter may read more in the reporting period: 0.74 to 1.35."""
 SAME: Final = len(LOG_SCALES) // 2
 MASS_H: Final = (4.0, 16.0, 64.0)
@@ -140,13 +141,9 @@ class HeatBalance:
         self._known = pair.settled & np.isfinite(total)
         self._scaled, self._fixed = filled(target.scaled), filled(target.fixed)
         self.level = max(float(np.mean(total[self._known])) if self._known.any() else 1.0, 1e-6)
-        self._columns: list[Floats] = []
-        self._mean: list[float] = []
-        self._sd: list[float] = []
-        self._place: dict[str, int] = {}
         self._running = running
+        self._terms = Terms()
         self._features(electricity, running)
-        self._slots()
         self._weigh()
 
     def fit(self, *, envelope: bool, air: bool = False, log_scale: float = 0.0) -> HeatFit:
@@ -157,7 +154,7 @@ class HeatBalance:
         scale = float(np.exp(log_scale))
         expected = x @ found.mean * np.where(self.pair.later & (self._share > 0), self._rescale(scale), 1.0)
 
-        width = len(self._columns)
+        width = self._terms.matrix.shape[1]
         later = self.pair.later
 
         def total(columns: Floats, first: int) -> tuple[float, float]:
@@ -171,14 +168,14 @@ class HeatBalance:
             grown, grown_sd = total(self._growth(), width)
         if air:
             aired, aired_sd = total((self._air() * (1 - self._unpaid))[:, None], x.shape[1] - 1)
-        warm = self._place.get("warmer")
+        warm = self._terms.place.get("warmer")
         kept, kept_sd = total(x[:, warm : warm + 1], warm) if warm is not None else (0.0, 0.0)
 
         def value(name: str) -> float:
-            return float(found.mean[self._place[name]]) if name in self._place else 0.0
+            return float(found.mean[self._terms.place[name]]) if name in self._terms.place else 0.0
 
         def spread(name: str) -> float:
-            return _sd(found, self._place[name]) if name in self._place else 0.0
+            return _sd(found, self._terms.place[name]) if name in self._terms.place else 0.0
 
         return HeatFit(
             scale=scale,
@@ -216,98 +213,84 @@ class HeatBalance:
         return (inside if inside is not None else np.full(self.pair.hours, 20.0)) - self.pair.outdoor_c
 
     def _features(self, electricity: Floats | None, running: Floats | None) -> None:
-        pair, level = self.pair, self.level
-        difference = self.difference_k
-        usual = level / max(float(np.mean(np.abs(difference))), 1.0)
-        self._add("loss", difference, 0.7 * usual, usual)
-        inside = pair.inside_c
+        pair, difference = self.pair, self.difference_k
+        usual = self.level / max(float(np.mean(np.abs(difference))), 1.0)
+        add = self._terms.add
+        add("loss", difference, 0.7 * usual, usual)
+        self._masses(usual)
+        if pair.sun_w_m2 is not None:
+            self._free("sun", pair.sun_w_m2)
+            for hours in SUN_H:
+                self._free(f"sun {hours}", pair.lag(pair.sun_w_m2, hours))
+        if pair.wind_m_s is not None:
+            add("wind", difference * pair.wind_m_s, 0.02 * usual, 0.03 * usual)
+        if pair.people is not None:
+            add("people", pair.people, -PERSON_KW, 0.4 * PERSON_KW)
+        if electricity is not None:
+            add("electricity", electricity, -1.0, 0.3)
+        if running is not None:
+            add("vented", running * difference, 0.2 * usual, 0.3 * usual)
+        add("warmer", self._warmer, 0.3 * usual, 0.7 * usual)
+        for slot in range(SLOTS):
+            add(f"slot {slot}", (pair.slot == slot).astype(float), 0.0, 0.3 * self.level)
+
+    def _masses(self, usual: float) -> None:
+        """Room air, masses and walls."""
+        pair, inside = self.pair, self.pair.inside_c
         if inside is not None:
             # Ground and neighbours do not follow the weather, so heat depends more on the inside than on it.
-            self._add("inside", inside - 20.0, 0.3 * usual, 0.6 * usual)
-            for step in pair.change(inside):
-                self._free(step)
+            self._terms.add("inside", inside - 20.0, 0.3 * usual, 0.6 * usual)
+            for name, step in zip(("ahead", "back"), pair.change(inside), strict=True):
+                self._free(name, step)
             for hours in MASS_H:
-                self._free(inside - pair.lag(inside, hours))
+                self._free(f"mass {hours}", inside - pair.lag(inside, hours))
         for hours in WALL_H:
-            self._free(pair.outdoor_c - pair.lag(pair.outdoor_c, hours))
-        if pair.sun_w_m2 is not None:
-            self._free(pair.sun_w_m2)
-            for hours in SUN_H:
-                self._free(pair.lag(pair.sun_w_m2, hours))
-        if pair.wind_m_s is not None:
-            self._add("wind", difference * pair.wind_m_s, 0.02 * usual, 0.03 * usual)
-        if pair.people is not None:
-            self._add("people", pair.people, -PERSON_KW, 0.4 * PERSON_KW)
-        if electricity is not None:
-            self._add("electricity", electricity, -1.0, 0.3)
-        if running is not None:
-            self._add("vented", running * difference, 0.2 * usual, 0.3 * usual)
-        if np.any(self._warmer):
-            self._add("warmer", self._warmer, 0.3 * usual, 0.7 * usual)
-
-    def _slots(self) -> None:
-        for slot in range(SLOTS):
-            inside = self.pair.slot == slot
-            if inside.any():
-                self._columns.append(inside.astype(float))
-                self._mean.append(0.0)
-                self._sd.append(0.3 * self.level)
+            self._free(f"wall {hours}", pair.outdoor_c - pair.lag(pair.outdoor_c, hours))
 
     def _weigh(self) -> None:
         """Noise of each hour of the day and its memory, from the richest hypothesis."""
         pair, known = self.pair, self._known.astype(float)
-        plain = np.stack(self._columns, 1)
-        growth = self._growth()
-        air = self._air()
-        self._x = {
-            (e, a): np.column_stack([plain, *([growth] if e else []), *([air] if a else [])])
-            for e in (False, True)
-            for a in ((False, True) if np.any(air) else (False,))
-        }
-        mean, sd = np.array(self._mean), np.array(self._sd)
+        plain = self._terms.matrix
+        mean, sd = self._terms.prior
+        growth, air = self._growth(), self._air()
         usual = ENVELOPE_SD * self.level / np.maximum(np.mean(np.abs(growth[pair.later]), axis=0), 1e-6)
         usual[1:] *= 0.5
         of_air = 0.2 * self.level / max(float(np.mean(np.abs(air[pair.later]))), 1e-6)
-        priors = {
-            (e, a): (
+        self._x, priors = {}, {}
+        for e, a in itertools.product((False, True), (False, True) if np.any(air) else (False,)):
+            self._x[e, a] = np.column_stack([plain, *([growth] if e else []), *([air] if a else [])])
+            priors[e, a] = (
                 np.concatenate([mean, *([0 * usual] if e else []), *([[0.0]] if a else [])]),
                 np.concatenate([sd, *([usual] if e else []), *([[of_air]] if a else [])]),
             )
-            for e, a in self._x
-        }
         richest = max(self._x)
         later = filled(np.where(self._known & pair.later, self.target.kwh, np.nan))[pair.split :]
-        self._share = float(np.sum(self._scaled[pair.split :]) / max(np.sum(later), 1e-9)) if later.size else 0.0
-        self._share = min(max(self._share, 0.0), 1.0)
-        variance = np.full(pair.hours, (0.2 * self.level) ** 2)
-        self.inflation = 1.0
+        self._share = float(np.clip(np.sum(self._scaled[pair.split :]) / max(np.sum(later), 1e-9), 0.0, 1.0))
         # Without heat the balance is an upper bound only: somebody may cool, or air out what is too much.
         idle = filled(self.target.kwh) < IDLE_SHARE * np.quantile(filled(self.target.kwh), 0.95)
         known = np.where(idle, IDLE_WEIGHT * known, known)
+        noise = Noise(np.full(pair.hours, (0.2 * self.level) ** 2), 1.0, 0.2 * self.level)
+        best = 0.0
         for _ in range(3):
-            precision = known / (variance * self.inflation)
-            model = LinearModel(self._x[richest], *priors[richest], precision)
-            count = float(np.sum(known[pair.later > 0])) / self.inflation * self._share
-            best = max(LOG_SCALES[::4], key=lambda s: model.log_evidence(self._y(s)) - count * s)
+            model = LinearModel(self._x[richest], *priors[richest], noise.precision(known))
+            count = float(np.sum(known[pair.later])) / noise.inflation * self._share
+            scores = [model.log_evidence(self._y(s)) - count * s for s in LOG_SCALES[::4]]
+            best = float(LOG_SCALES[::4][int(np.argmax(scores))])
             residual = self._y(best) - self._x[richest] @ model.fit(self._y(best)).mean
-            weight = np.bincount(pair.slot, weights=known, minlength=SLOTS)
-            square = np.bincount(pair.slot, weights=known * residual**2, minlength=SLOTS)
-            overall = max(float(np.sum(square) / max(np.sum(weight), 1.0)), 1e-12)
-            # A slot with few hours borrows from the others.
-            of_slot = (square + 4 * overall) / (weight + 4)
-            variance = np.maximum(of_slot, _FLOOR * overall)[pair.slot]
-            self.inflation = inflation(residual / np.sqrt(variance), known)
-        precision = known / (variance * self.inflation)
-        self._models = {
-            key: self._physical(x, *priors[key], precision, self._y(best)) for key, x in self._x.items()
-        }
-        self.noise_kwh = float(np.sqrt(overall))
+            noise = noise_of(residual, known, pair.slot, _FLOOR)
+        self.inflation, self.noise_kwh = noise.inflation, noise.sd
+        precision = noise.precision(known)
+        self._models = {key: self._physical(x, *priors[key], precision, self._y(best)) for key, x in self._x.items()}
 
     def _physical(self, x: Floats, mean: Floats, sd: Floats, precision: Floats, y: Floats) -> LinearModel:
         """A model in which no more warmth inside takes less heat: ground and neighbours can only add to the loss."""
         model = LinearModel(x, mean, sd, precision)
         found = model.fit(y).mean
-        wrong = [i for name in ("inside", "warmer", "vented") if (i := self._place.get(name)) is not None and found[i] < 0]
+        wrong = [
+            i
+            for name in ("inside", "warmer", "vented")
+            if (i := self._terms.place.get(name)) is not None and found[i] < 0
+        ]
         if not wrong:
             return model
         mean, sd = mean.copy(), sd.copy()
@@ -340,22 +323,15 @@ class HeatBalance:
     def _rescale(self, scale: float) -> float:
         return 1 + self._share * (scale - 1)
 
-    def _add(self, name: str, column: Floats, mean: float, sd: float) -> None:
-        self._place[name] = len(self._columns)
-        self._columns.append(column)
-        self._mean.append(mean)
-        self._sd.append(sd)
-
-    def _free(self, column: Floats) -> None:
+    def _free(self, name: str, column: Floats) -> None:
         spread = float(np.std(column))
         if spread > 1e-9:
-            self._columns.append(column)
-            self._mean.append(0.0)
-            self._sd.append(2 * self.level / spread)
+            self._terms.add(name, column, 0.0, 2 * self.level / spread)
 
 
 def heat_target(pair: Pair) -> tuple[Target | None, list[PairedMeter]]:
     """What the balance shall explain, and the fuel meters whose efficiency it tells of."""
+
     def found(carrier: Carrier, *uses: EndUse) -> list[PairedMeter]:
         return [m for m in pair.meters if m.kind.carrier is carrier and m.kind.end_use in uses]
 

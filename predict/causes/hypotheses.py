@@ -89,7 +89,13 @@ def weigh(
         of_use = np.sum([pair[shifted] for pair in use], axis=0) if use else NO_CURVE
         odds = [
             ODDS[name]
-            for name, is_so in (("envelope", envelope), ("air", air), ("use", shifted), ("efficiency", efficient), (meter, bool(meter)))
+            for name, is_so in (
+                ("envelope", envelope),
+                ("air", air),
+                ("use", shifted),
+                ("efficiency", efficient),
+                (meter, bool(meter)),
+            )
             if is_so
         ]
         log_odds = float(np.sum(np.log(odds))) if odds else 0.0
@@ -111,8 +117,9 @@ def _best(fuel: Floats, use: Floats, *, efficient: bool, meter: str) -> tuple[fl
             both = m + e - SAME
             inside = (both >= 0) & (both < len(LOG_SCALES))
             joint[m, inside] = fuel[both[inside]] + efficiency[inside] + use[m] + reading[m]
-        m, e = np.unravel_index(int(np.argmax(joint)), joint.shape)
-        return float(logsumexp(joint)), float(LOG_SCALES[e]), float(LOG_SCALES[m]), float(LOG_SCALES[m])
+        best_m, best_e = divmod(int(np.argmax(joint)), len(LOG_SCALES))
+        reads = float(LOG_SCALES[best_m])
+        return float(logsumexp(joint)), float(LOG_SCALES[best_e]), reads, reads
     if meter == "all meters":
         joint = fuel + use + reading
         scale = _mean(joint)

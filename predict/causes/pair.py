@@ -89,8 +89,8 @@ class Pair:
         if self.inside_c is None:
             self.missing.append("zone temperatures: set-points and the envelope cannot be told apart from use")
         self.zone_heating_c = self._setpoints("heating_c")
-        known = self.zone_heating_c is not None
-        self.heating_c = np.asarray(np.nanmean(self.zone_heating_c, axis=1), np.float64) if known else None
+        told = self.zone_heating_c
+        self.heating_c = None if told is None else np.asarray(np.nanmean(told, axis=1), np.float64)
         if self.heating_c is None:
             self.missing.append("heating set-points: a change of temperature may be a set-point or a thermostat")
 
@@ -225,9 +225,7 @@ class Pair:
             and np.isfinite(a.zone_c[:, a.zones.index(z)]).mean() > 0.5
             and np.isfinite(b.zone_c[:, b.zones.index(z)]).mean() > 0.5
         )
-        columns = [
-            np.concatenate([a.zone_c[:, a.zones.index(z)], b.zone_c[:, b.zones.index(z)]]) for z in zones
-        ]
+        columns = [np.concatenate([a.zone_c[:, a.zones.index(z)], b.zone_c[:, b.zones.index(z)]]) for z in zones]
         # A mean over changing zones would jump whenever one falls silent.
         full = [self._filled(c) for c in columns]
         return zones, np.stack(full, 1) if full else np.zeros((self.hours, 0))

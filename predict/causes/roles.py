@@ -81,7 +81,7 @@ def known_unit(text: str) -> str:
     return code
 
 
-def role_of(brick_class: str, unit: str, name: str) -> Role:
+def role_of(brick_class: str, unit: str, name: str) -> Role:  # noqa: PLR0911 - one line a dimension
     """What a point tells; `Role.OTHER` for what explains nothing here."""
     kind, what = _words(brick_class), _words(name)
     dimension = UNITS[unit].dimension

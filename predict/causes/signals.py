@@ -160,7 +160,9 @@ def _by_zone(
 ) -> Floats:
     columns = np.full((len(edges) - 1, len(zones)), np.nan)
     for i, zone in enumerate(zones):
-        of_zone = [hourly(t.time_ms, _in_unit(t, "Cel"), edges) for t in found if (t.point.zone or t.point.name) == zone]
+        of_zone = [
+            hourly(t.time_ms, _in_unit(t, "Cel"), edges) for t in found if (t.point.zone or t.point.name) == zone
+        ]
         if of_zone:
             columns[:, i] = _mean(np.stack(of_zone, 1))
     return columns

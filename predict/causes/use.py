@@ -1,4 +1,4 @@
-"""What is used for people, light, equipment and fans: has the use changed, or only what the meter reads?"""
+"""What is used for people, light, equipment and fans, and whether that changed or only what the meter reads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from predict.causes.evidence import LinearModel, inflation
+from predict.causes.evidence import LinearModel, Noise, Posterior, Terms, noise_of
 from predict.causes.heat import LOG_SCALES
 from predict.causes.pair import LEAST_GROWTH, SLOTS, Pair
 from predict.series import Floats
@@ -15,6 +15,9 @@ from predict.twin.lag import filled
 
 SHIFT_SD: Final = 0.8
 """Usual change of an hour's use where the use has changed, as a share of the meter's mean."""
+BRIGHT_W_M2: Final = 300.0
+"""More daylight than this dims no further."""
+_FLOOR: Final = 0.02
 PER_SLOT: Final = 3.0
 """Log odds against a change of any one hour of the day."""
 SURE: Final = 3.0
@@ -47,74 +50,60 @@ class UseBalance:
         self._known = pair.settled & np.isfinite(kwh)
         self.kwh = filled(kwh)
         self.level = max(float(np.mean(self.kwh[self._known])) if self._known.any() else 1.0, 1e-9)
-        columns: list[Floats] = []
-        mean: list[float] = []
-        sd: list[float] = []
-        self._place: dict[str, int] = {}
+        terms = self._terms(heat, running)
+        self._place = terms.place
+        plain = terms.matrix
+        mean, sd = terms.prior
+        slots = [i for name, i in terms.place.items() if name.startswith("slot")]
+        self._slots = [int(name.split()[1]) for name in terms.place if name.startswith("slot")]
+        shifts = plain[:, slots] * pair.later[:, None]
 
-        def add(name: str, column: Floats, centre: float, spread: float) -> None:
-            if float(np.std(column)) > 1e-9:
-                self._place[name] = len(columns)
-                columns.append(column)
-                mean.append(centre)
-                sd.append(spread)
+        def model(chosen: list[int], noise: Noise) -> tuple[Floats, LinearModel]:
+            wide = np.full(len(chosen), SHIFT_SD * self.level)
+            x = np.column_stack([plain, shifts[:, chosen]])
+            return x, LinearModel(x, np.append(mean, 0 * wide), np.append(sd, wide), noise.precision(known))
 
+        known = self._known.astype(float)
+        noise = Noise(np.full(pair.hours, (0.2 * self.level) ** 2), 1.0, 0.2 * self.level)
+        everything = list(range(len(slots)))
+        for _ in range(3):
+            x, richest = model(everything, noise)
+            noise = noise_of(self.kwh - x @ richest.fit(self.kwh).mean, known, pair.slot, _FLOOR)
+        self.inflation = noise.inflation
+        self._x, self._plain = model([], noise)
+        # Few hours of the day change, most do not: those that do are chosen against no scale and against the usual one.
+        found = model(everything, noise)[1].fit(self.kwh)
+        self._shifted = [
+            (*model(chosen, noise), PER_SLOT * len(chosen), [self._slots[c] for c in chosen])
+            for chosen in self._changed_slots(found, plain[:, slots])
+        ]
+
+    def _terms(self, heat: Floats | None, running: Floats | None) -> Terms:
+        pair, level, terms = self.pair, self.level, Terms()
         if pair.people is not None:
             most = max(float(np.quantile(pair.people, 0.95)), 1.0)
             # From day to day people come with what they switch on; more of them in every hour need not.
             growth = pair.people_growth
             each = np.where(pair.later, pair.people / (1 + growth), pair.people)
-            add("activity", each, 0.1 * self.level / most, 0.3 * self.level / most)
+            terms.add("activity", each, 0.1 * level / most, 0.3 * level / most)
             if abs(growth) > LEAST_GROWTH:
-                add("people", pair.people - each, 0.05 * self.level / most, 0.15 * self.level / most)
+                terms.add("people", pair.people - each, 0.05 * level / most, 0.15 * level / most)
         if running is not None:
-            add("running", running, 0.2 * self.level, 0.5 * self.level)
+            terms.add("running", running, 0.2 * level, 0.5 * level)
         if heat is not None:
-            add("heat", heat, 0.01, 0.04)
+            terms.add("heat", heat, 0.01, 0.04)
         if pair.sun_w_m2 is not None:
-            use = pair.open_day * np.minimum(pair.sun_w_m2, 300.0) / 300.0
-            add("daylight", use, -0.1 * self.level, 0.2 * self.level)
-            add("sun", pair.sun_w_m2 / 300.0, 0.0, 0.1 * self.level)
+            daylight = pair.open_day * np.minimum(pair.sun_w_m2, BRIGHT_W_M2) / BRIGHT_W_M2
+            terms.add("daylight", daylight, -0.1 * level, 0.2 * level)
+            terms.add("sun", pair.sun_w_m2 / BRIGHT_W_M2, 0.0, 0.1 * level)
         for above in (10.0, 16.0, 22.0):
-            add(f"above {above}", np.maximum(pair.outdoor_c - above, 0.0), 0.0, 0.05 * self.level)
+            terms.add(f"above {above}", np.maximum(pair.outdoor_c - above, 0.0), 0.0, 0.05 * level)
         for slot in range(SLOTS):
-            add(f"slot {slot}", (pair.slot == slot).astype(float), self.level, 2 * self.level)
-        plain = np.stack(columns, 1)
-        slots = [i for name, i in self._place.items() if name.startswith("slot")]
-        self._slots = [int(name.split()[1]) for name in self._place if name.startswith("slot")]
-        shifts = plain[:, slots] * pair.later[:, None]
-        self._x = {False: plain, True: np.column_stack([plain, shifts])}
-        wide = np.full(len(slots), SHIFT_SD * self.level)
-        priors = {
-            False: (np.array(mean), np.array(sd)),
-            True: (np.append(mean, 0 * wide), np.append(sd, wide)),
-        }
-        known = self._known.astype(float)
-        variance = np.full(pair.hours, (0.2 * self.level) ** 2)
-        self.inflation = 1.0
-        for _ in range(3):
-            model = LinearModel(self._x[True], *priors[True], known / (variance * self.inflation))
-            residual = self.kwh - self._x[True] @ model.fit(self.kwh).mean
-            weight = np.bincount(pair.slot, weights=known, minlength=SLOTS)
-            square = np.bincount(pair.slot, weights=known * residual**2, minlength=SLOTS)
-            overall = max(float(np.sum(square) / max(np.sum(weight), 1.0)), (1e-3 * self.level) ** 2)
-            variance = np.maximum((square + 4 * overall) / (weight + 4), 0.02 * overall)[pair.slot]
-            self.inflation = inflation(residual / np.sqrt(variance), known)
-        precision = known / (variance * self.inflation)
-        self._models = {u: LinearModel(self._x[u], *priors[u], precision) for u in priors}
-        # Few hours of the day change, most do not: those that do are chosen against no scale and against the usual one.
-        self._shifted = []
-        for chosen in self._changed_slots(plain[:, slots]):
-            x = np.column_stack([plain, shifts[:, chosen]])
-            wide = np.full(len(chosen), SHIFT_SD * self.level)
-            model = LinearModel(
-                x, np.append(priors[False][0], 0 * wide), np.append(priors[False][1], wide), precision
-            )
-            self._shifted.append((x, model, PER_SLOT * len(chosen), [self._slots[c] for c in chosen]))
+            terms.add(f"slot {slot}", (pair.slot == slot).astype(float), level, 2 * level)
+        return terms
 
-    def _changed_slots(self, members: Floats) -> list[list[int]]:
+    def _changed_slots(self, found: Posterior, members: Floats) -> list[list[int]]:
         """Choices of slots whose use changed, as positions among the slots that there are."""
-        found = self._models[True].fit(self.kwh)
         first = len(found.mean) - members.shape[1]
         shift, sd = found.mean[first:], np.sqrt(np.diag(found.covariance)[first:])
         count = np.maximum(members[self.pair.later].sum(axis=0), 1.0)
@@ -127,9 +116,7 @@ class UseBalance:
         choices = []
         for scale in (1.0, usual):
             off = shift - (scale - 1) * before
-            choices.append(
-                [i for i in range(len(off)) if abs(off[i]) > max(SURE * sd[i], LEAST_SHIFT * self.level)]
-            )
+            choices.append([i for i in range(len(off)) if abs(off[i]) > max(SURE * sd[i], LEAST_SHIFT * self.level)])
         if choices[0] == choices[1]:
             choices.pop()
         return [c for c in choices if c]
@@ -143,20 +130,21 @@ class UseBalance:
         """Log evidence for each of `LOG_SCALES`: without and with a shift of the use."""
         count = float(np.sum(self._known & self.pair.later)) / self.inflation
         jacobian = count * LOG_SCALES
-        plain = np.array([self._models[False].log_evidence(self._y(s)) for s in LOG_SCALES]) - jacobian
+        plain = np.array([self._plain.log_evidence(self._y(s)) for s in LOG_SCALES]) - jacobian
         if not self._shifted:
             return plain, np.full(len(LOG_SCALES), -1e9)
         shifted = [
             np.array([model.log_evidence(self._y(s)) for s in LOG_SCALES]) - jacobian - penalty
             for _, model, penalty, _ in self._shifted
         ]
-        return plain, np.max(shifted, axis=0)
+        return plain, np.asarray(np.max(np.stack(shifted), axis=0), np.float64)
 
     def fit(self, *, shifted: bool, log_scale: float = 0.0) -> UseFit:
         """The use under one hypothesis."""
         scale = float(np.exp(log_scale))
         y = self._y(log_scale)
-        x, model, slots = self._x[False], self._models[False], []
+        x, model = self._x, self._plain
+        slots: list[int] = []
         if shifted and self._shifted:
             x, model, _, slots = max(self._shifted, key=lambda one: one[1].log_evidence(y) - one[2])
         found = model.fit(y)
@@ -171,7 +159,7 @@ class UseBalance:
             change_sd = float(np.sqrt(total @ found.covariance[-width:, -width:] @ total))
 
         name = "people" if "people" in self._place else "activity"
-        columns = self._x[False]
+        columns = self._x
         more = columns[:, self._place[name]] if name in self._place else np.zeros(self.pair.hours)
         if name == "activity":
             more = np.where(self.pair.later, more - self.pair.usual(more), 0.0)
