@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from core.errors import DomainError
+from predict.causes.baseline import foretold
 from predict.causes.coasting import Coasting
 from predict.causes.comfort import Comfort, compare_comfort
 from predict.causes.explanation import (
@@ -38,6 +39,8 @@ RATIO_SD: Final = 0.015
 _LEAST: Final = 0.02
 """A remainder smaller than this share of its meter is the meters' own difference."""
 _KEPT: Final = 0.02
+MODEL_DOUBT: Final = 0.25
+"""By so much of itself any part may be wrong because a building is not a linear network."""
 AT_ONCE: Final = 0.5
 CHANGED_SHARE: Final = 0.08
 """The plant's hours have changed in a slot of the day when it runs by so much more or less of it."""
@@ -117,6 +120,7 @@ class _Case:
         if self.pair.inside_c is None:
             ranked = [h for h in ranked if not h.envelope] or ranked
         total = sum(self._change(flow.kwh) for flow in self.flows)
+        total += sum(self._change(self.pair.misread[m.name]) for m in self.bought if m.name in self.pair.misread)
         kept = [h for h in ranked if h.probability >= _KEPT] or ranked[:1]
         sums = [self._parts(h) for h in kept]
         best = sums[0]
@@ -263,6 +267,10 @@ class _Case:
         for i, flow in enumerate(self.flows):
             if flow.heating:
                 self._heat_flow(out, i, h, heat_parts)
+        for meter in self.bought:
+            if (more := self.pair.misread.get(meter.name)) is not None:
+                kwh = self._change(more)
+                out.add(METERING, meter.kind.carrier.value, f"{meter.name} against its parts", kwh, 0.1 * abs(kwh))
         return out
 
     def _heat_parts(
@@ -295,7 +303,32 @@ class _Case:
         extra = float(np.sum(running * difference))
         parts[USE, "ventilation"] = (fit.vented * extra, fit.vented_sd * extra)
         self._expected = fit.expected
-        return parts
+        return self._reconciled(parts, log_scale)
+
+    def _reconciled(
+        self, parts: dict[tuple[str, str], tuple[float, float]], log_scale: float
+    ) -> dict[tuple[str, str], tuple[float, float]]:
+        """Parts brought nearer to what the reference alone leaves open, each by its own doubt.
+
+        The balance tells which causes there are; how large they are together is also told by the energy that the
+        reference would not have used. Both are uncertain; this is their weighted mean (least squares).
+        """
+        assert self.target is not None  # noqa: S101
+        pair = self.pair
+        spread = {key: float(np.hypot(sd, MODEL_DOUBT * kwh)) for key, (kwh, sd) in parts.items()}
+        doubt = sum(sd**2 for sd in spread.values())
+        if doubt <= 0:
+            return parts
+        true = self.target.fixed + self.target.scaled * np.where(pair.later, np.exp(-log_scale), 1.0)
+        expected, sd = foretold(pair, true)
+        rows = pair.later & pair.settled & np.isfinite(true)
+        left_open = float(np.mean((true - expected)[rows])) * self.later_hours
+        missing = left_open - sum(kwh for kwh, _ in parts.values())
+        share = missing / (doubt + (sd * self.later_hours) ** 2)
+        return {
+            key: (kwh + spread[key] ** 2 * share, max(parts[key][1], 0.5 * spread[key]))
+            for key, (kwh, _) in parts.items()
+        }
 
     def _heat_flow(
         self, out: _Sum, i: int, h: Hypothesis, heat_parts: dict[tuple[str, str], tuple[float, float]]

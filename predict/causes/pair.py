@@ -22,12 +22,17 @@ Ints = npt.NDArray[np.int64]
 
 SETTLING_H: Final = 48
 """What happened before a period is unknown; its first hours only fill the memory of the masses."""
+MISREAD: Final = 0.02
+PARTS_COVER: Final = (0.8, 1.05)
+"""The meters behind a main meter check it where they hold so much of it, and contradict it from this share on."""
 PART_USE: Final = 0.6
 NO_USE: Final = 0.08
 """Shares of a usual day's activity below which a day is in part, and not, in use."""
 SLOTS: Final = 72
 LEAST_GROWTH: Final = 0.1
 """By less than this share the number of people differs by chance."""
+MOVED_SHARE: Final = 0.35
+"""Fans that run by so much more or less of a slot of the day have another schedule."""
 MIN_SETBACK_K: Final = 0.8
 """Set-points that are closer together than this are one level."""
 
@@ -55,6 +60,9 @@ class Pair:
         Whether an hour belongs to the reporting period.
     settled
         Whether the memory of the masses is filled.
+    misread
+        kWh per hour, shape (n,), that a main meter counts more in the reporting period than the meters behind it tell,
+        by its name; `meters` are put right by it.
     missing
         Sentences on what is not measured, and what that costs.
 
@@ -73,9 +81,13 @@ class Pair:
         self.settled: Bools = position >= SETTLING_H
         self.time_ms: Times = np.concatenate([reference.time_ms, reporting.time_ms])
         self.missing: list[str] = []
-        self.meters = tuple(_shared_meters(reference, reporting))
-        if not self.meters:
+        shared = tuple(_shared_meters(reference, reporting))
+        if not shared:
             raise DomainError("no energy meter is in both periods")
+        self.misread = _misread(shared, self.later)
+        self.meters = tuple(
+            PairedMeter(m.name, m.kind, m.kwh - self.misread[m.name]) if m.name in self.misread else m for m in shared
+        )
         outdoor = self._both("outdoor_c")
         if outdoor is None:
             raise DomainError("the outdoor temperature is not in both periods: nothing can be told from the weather")
@@ -146,18 +158,40 @@ class Pair:
 
     @cached_property
     def running(self) -> tuple[Floats | None, str]:
-        """Share of each hour in which the plant runs, and what tells so."""
-        if self.fan is not None and np.ptp(self.fan) > 0.2:
-            return np.clip(self.fan, 0.0, 1.0), "fan status"
-        for meter in self.meters:
-            if meter.kind.end_use is EndUse.FANS and (share := _on_share(self._filled(meter.kwh))) is not None:
-                return share, "fan electricity"
+        """Share of each hour in which the plant runs as scheduled, and what tells so.
+
+        Set-points come first: fans that follow them also run at night when it is cold, which is no schedule. Where the
+        fans' usual hours have moved and the set-points have not, the fans are believed.
+        """
+        fans = self._fans()
         if self.comfort is not None:
-            return self.comfort, "set-points"
+            running = self.comfort.copy()
+            if fans is not None:
+                moved = np.where(
+                    self.later, self._slot_mean(fans, self.later) - self._slot_mean(fans, ~self.later), 0.0
+                )
+                told = np.where(self.later, self.comfort - self.usual(self.comfort), 0.0)
+                running = running + np.where((np.abs(moved) > MOVED_SHARE) & (np.abs(told) < 0.1), moved, 0.0)
+            return np.clip(running, 0.0, 1.0), "set-points"
+        if fans is not None:
+            return fans, "fans"
         for meter in self.meters:
             if meter.kind.carrier is Carrier.ELECTRICITY and (share := _on_share(self._filled(meter.kwh))) is not None:
                 return share, "electricity"
         return None, ""
+
+    def _fans(self) -> Floats | None:
+        if self.fan is not None and np.ptp(self.fan) > 0.2:
+            return np.clip(self.fan, 0.0, 1.0)
+        for meter in self.meters:
+            if meter.kind.end_use is EndUse.FANS:
+                return _on_share(self._filled(meter.kwh))
+        return None
+
+    def _slot_mean(self, values: Floats, rows: Bools) -> Floats:
+        count = np.bincount(self.slot[rows], minlength=SLOTS)
+        total = np.bincount(self.slot[rows], weights=values[rows], minlength=SLOTS)
+        return np.asarray((total / np.maximum(count, 1))[self.slot], np.float64)
 
     @cached_property
     def slot(self) -> Ints:
@@ -271,3 +305,23 @@ def _shared_meters(reference: Signals, reporting: Signals) -> Iterable[PairedMet
     for meter in reference.meters:
         if (other := later.get(meter.name)) is not None:
             yield PairedMeter(meter.name, meter.kind, np.concatenate([meter.kwh, other.kwh]))
+
+
+def _misread(meters: tuple[PairedMeter, ...], later: Bools) -> dict[str, Floats]:
+    """What main meters count beyond what the meters behind them tell, in the reporting period."""
+    found: dict[str, Floats] = {}
+    for whole in (m for m in meters if m.kind.end_use is EndUse.WHOLE):
+        parts = [m.kwh for m in meters if m.kind.carrier is whole.kind.carrier and m.kind.end_use is not EndUse.WHOLE]
+        mains = [m for m in meters if m.kind.carrier is whole.kind.carrier and m.kind.end_use is EndUse.WHOLE]
+        if not parts or len(mains) > 1:
+            continue
+        behind = np.sum(parts, axis=0)
+        known = np.isfinite(behind) & np.isfinite(whole.kwh)
+        before, now = (float(np.sum(whole.kwh[known & r])) for r in (~later, later))
+        parts_before, parts_now = (float(np.sum(behind[known & r])) for r in (~later, later))
+        if min(before, now, parts_before, parts_now) <= 0:
+            continue
+        ratio = (now / parts_now) / (before / parts_before)
+        if PARTS_COVER[0] < parts_before / before < PARTS_COVER[1] and abs(ratio - 1) > MISREAD:
+            found[whole.name] = np.where(later, whole.kwh * (1 - 1 / ratio), 0.0)
+    return found

@@ -248,9 +248,7 @@ class Network:
         vented, b, _ = self.matrices(1.0)
         _, _, e0 = self.matrices(0.0)
         _, _, e1 = self.matrices(1.0)
-        d = np.stack(
-            [acts.outdoor_c, acts.sun_w_m2, acts.people, acts.electricity_kwh, np.ones(len(acts))], axis=1
-        )
+        d = np.stack([acts.outdoor_c, acts.sun_w_m2, acts.people, acts.electricity_kwh, np.ones(len(acts))], axis=1)
         now = max(float(b[0, 0]), 1e-12)
         for i, share in enumerate(acts.running.tolist()):
             free = (1 - share) * (still @ x + e0 @ d[i]) + share * (vented @ x + e1 @ d[i])

@@ -114,7 +114,10 @@ class ThermalTwin(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no 
         whole = _whole(acts)
         masses = np.array([lagged(inside, h, self.step_h)[-1] for h in self.mass_h])
         return State(
-            float(inside[-1]), masses, float(lagged(whole.outdoor_c, WALL_H, self.step_h)[-1]), float(whole.heat_kwh[-1])
+            float(inside[-1]),
+            masses,
+            float(lagged(whole.outdoor_c, WALL_H, self.step_h)[-1]),
+            float(whole.heat_kwh[-1]),
         )
 
     def predict(self, acts: Drive, start: State) -> Forecast:
@@ -170,7 +173,9 @@ class ThermalTwin(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no 
         def errors(relative: Floats) -> Floats:
             misses = self._window_errors(relative * scale, inside, acts, known)
             # A weak pull to the convex fit settles what the data do not tell.
-            return np.concatenate([misses.ravel(), 0.02 * np.sqrt(misses.size) * self._pull * (relative - start / scale)])
+            return np.concatenate(
+                [misses.ravel(), 0.02 * np.sqrt(misses.size) * self._pull * (relative - start / scale)]
+            )
 
         first = self._window_errors(start, inside, acts, known)
         if not len(first) or not np.isfinite(first).all():
@@ -215,9 +220,7 @@ def _bounded(x: Floats, y: Floats) -> Floats:
     low = np.zeros(x.shape[1])
     low[CONSTANT] = -np.inf
     ridge = np.diag(np.full(x.shape[1], _RIDGE * np.sqrt(len(y)) * float(np.std(y))))
-    found = lsq_linear(
-        np.vstack([x / scale, ridge]), np.concatenate([y, np.zeros(x.shape[1])]), bounds=(low, np.inf)
-    )
+    found = lsq_linear(np.vstack([x / scale, ridge]), np.concatenate([y, np.zeros(x.shape[1])]), bounds=(low, np.inf))
     return np.where(used, found.x / scale, 0.0)
 
 
