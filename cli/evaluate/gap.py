@@ -30,7 +30,7 @@ INJECTED: Final[dict[str, tuple[str, dict[str, float]]]] = {
 REFERENCE: Final = date(2025, 1, 13)
 REPORTING: Final = date(2026, 1, 12)
 WEEKS: Final = 6
-SEEDS: Final = 3
+SEEDS: Final = 2
 TOLERANCE: Final = 0.25
 QUIET_SHARE: Final = 0.02
 """Nothing was injected: then no cause may be larger than this share of what was used."""

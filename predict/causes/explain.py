@@ -267,11 +267,15 @@ class _Case:
         for i, flow in enumerate(self.flows):
             if flow.heating:
                 self._heat_flow(out, i, h, heat_parts)
+        self._checked_meters(out)
+        return out
+
+    def _checked_meters(self, out: _Sum) -> None:
+        """What main meters count beyond the meters behind them."""
         for meter in self.bought:
             if (more := self.pair.misread.get(meter.name)) is not None:
                 kwh = self._change(more)
                 out.add(METERING, meter.kind.carrier.value, f"{meter.name} against its parts", kwh, 0.1 * abs(kwh))
-        return out
 
     def _heat_parts(
         self, h: Hypothesis, log_scale: float, people: Floats, running: Floats, use: Floats

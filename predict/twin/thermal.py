@@ -132,7 +132,7 @@ class ThermalTwin(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no 
         return self.network_.demand(start, _whole(acts), target_c, limit_kwh)
 
     def virtual_heat_kwh(self, inside_c: Floats, acts: Drive) -> Floats:
-        """Heat that the temperatures tell of where no meter counts it, kWh a step, shape (n - 1,); noisy by the step."""
+        """Heat that the temperatures tell of where no meter counts it, kWh a step, shape (n - 1,); noisy."""
         inside, whole = filled(np.asarray(inside_c, np.float64)), _whole(acts)
         cold = Drive(
             outdoor_c=whole.outdoor_c,
