@@ -23,12 +23,13 @@ from predict.causes.explanation import (
     Explanation,
     Part,
 )
-from predict.causes.heat import LOG_SCALES, HeatBalance, heat_target
+from predict.causes.heat import LOG_SCALES, HeatBalance
 from predict.causes.hypotheses import Hypothesis, weigh
 from predict.causes.pair import SLOTS, Pair
 from predict.causes.record import Record
 from predict.causes.roles import Carrier, EndUse
 from predict.causes.signals import Signals, read_signals
+from predict.causes.target import heat_target
 from predict.causes.use import UseBalance
 from predict.series import Floats
 from predict.twin.lag import filled
@@ -167,6 +168,8 @@ class _Case:
                 m for m in self.pair.meters
                 if m.kind.carrier is carrier and m.kind.end_use is EndUse.HEATING and m not in heating
             ]  # fmt: skip
+            if self.target is not None:
+                heating += [m for m in self.target.hidden if m.kind.carrier is carrier and m not in heating]
             if not heating:
                 flows.append(_Flow(carrier, whole, heating=False))
                 continue

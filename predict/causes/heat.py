@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 
 from predict.causes.evidence import LinearModel, Noise, Posterior, Terms, noise_of
-from predict.causes.pair import LEAST_GROWTH, SLOTS, Pair, PairedMeter
-from predict.causes.roles import Carrier, EndUse
+from predict.causes.pair import LEAST_GROWTH, SLOTS, Pair
+from predict.causes.target import Target
 from predict.series import Floats
 from predict.twin.lag import filled
 
@@ -29,30 +29,6 @@ _FLOOR: Final = 0.05
 IDLE_SHARE: Final = 0.02
 IDLE_WEIGHT: Final = 0.05
 """Weight of hours with less heat than this share of a high load."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What the balance explains, kWh per hour, shape (n,).
-
-    Attributes
-    ----------
-    fixed
-        The part that no fuel meter's scale changes.
-    scaled
-        The part that the fuel's meter and the plant's efficiency scale.
-    inner
-        Whether it is heat within the building, so that fuel is compared with it directly.
-    """
-
-    fixed: Floats
-    scaled: Floats
-    inner: bool
-
-    @property
-    def kwh(self) -> Floats:
-        """All of it."""
-        return self.fixed + self.scaled
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,32 +303,6 @@ class HeatBalance:
         spread = float(np.std(column))
         if spread > 1e-9:
             self._terms.add(name, column, 0.0, 2 * self.level / spread)
-
-
-def heat_target(pair: Pair) -> tuple[Target | None, list[PairedMeter]]:
-    """What the balance shall explain, and the fuel meters whose efficiency it tells of."""
-
-    def found(carrier: Carrier, *uses: EndUse) -> list[PairedMeter]:
-        return [m for m in pair.meters if m.kind.carrier is carrier and m.kind.end_use in uses]
-
-    fuels: list[PairedMeter] = []
-    for carrier in (Carrier.GAS, Carrier.FUEL):
-        fuels += found(carrier, EndUse.HEATING) or found(carrier, EndUse.WHOLE)
-    electric = found(Carrier.ELECTRICITY, EndUse.HEATING)
-    heat = found(Carrier.HEAT, EndUse.HEATING, EndUse.WHOLE)
-    nothing = np.zeros(pair.hours)
-    if heat:
-        return Target(_sum(heat), nothing, inner=True), fuels or electric
-    if fuels:
-        fixed = _sum(electric) if electric else nothing
-        return Target(fixed, _sum(fuels), inner=False), fuels
-    if electric:
-        return Target(nothing, _sum(electric), inner=False), electric
-    return None, []
-
-
-def _sum(meters: list[PairedMeter]) -> Floats:
-    return np.asarray(np.sum([m.kwh for m in meters], axis=0), np.float64)
 
 
 def _sd(found: Posterior, place: int) -> float:
