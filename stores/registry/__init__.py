@@ -5,6 +5,7 @@ from stores.registry.dead_letters import DeadLetter
 from stores.registry.gateways import GatewayRecord
 from stores.registry.keys import ApiKey, Role
 from stores.registry.models import FittedModel, ModelRecord
+from stores.registry.promises import Promise, PromiseKind, Rate, RateKind
 from stores.registry.registry import Registry
 
 __all__ = [
@@ -16,6 +17,10 @@ __all__ = [
     "FittedModel",
     "GatewayRecord",
     "ModelRecord",
+    "Promise",
+    "PromiseKind",
+    "Rate",
+    "RateKind",
     "Registry",
     "Role",
 ]
