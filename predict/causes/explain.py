@@ -42,6 +42,8 @@ _LEAST: Final = 0.02
 _KEPT: Final = 0.02
 MODEL_DOUBT: Final = 0.25
 """By so much of itself any part may be wrong because a building is not a linear network."""
+CHANCE: Final = 2.0
+"""So many deviations are left to chance."""
 AT_ONCE: Final = 0.5
 CHANGED_SHARE: Final = 0.08
 """The plant's hours have changed in a slot of the day when it runs by so much more or less of it."""
@@ -431,7 +433,7 @@ class _Case:
         noise = float(np.nanstd(residual)) * np.sqrt(2 * self._inflation(i) * self.later_hours)
         # What chance may do with the weather is left to the weather; only what goes beyond it is unexplained
         # (James and Stein's positive part).
-        unexplained *= max(0.0, 1 - (noise / unexplained) ** 2) if unexplained else 0.0
+        unexplained *= max(0.0, 1 - (CHANCE * noise / unexplained) ** 2) if unexplained else 0.0
         out.add(UNEXPLAINED, carrier, "", unexplained, noise)
         known = scaling + moved + unexplained
         out.add(WEATHER, carrier, "", self._change(flow.kwh) - known, noise)

@@ -206,7 +206,7 @@ class HeatBalance:
             add("electricity", electricity, -1.0, 0.3)
         if running is not None:
             add("vented", running * difference, 0.2 * usual, 0.3 * usual)
-        add("warmer", self._warmer, 0.3 * usual, 0.7 * usual)
+        add("warmer", self._warmer, 0.3 * usual, 0.45 * usual)
         for slot in range(SLOTS):
             add(f"slot {slot}", (pair.slot == slot).astype(float), 0.0, 0.3 * self.level)
 
