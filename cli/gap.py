@@ -11,7 +11,7 @@ from rich.table import Table
 
 from cli.options import AsJson, ConfigFile, number, out, parse_local, print_json
 from cli.settings import read_config
-from core.calendar import Step
+from core.calendar import Calendar, Step
 from core.clock import from_ms
 from core.errors import DomainError
 
@@ -81,20 +81,47 @@ def show(
 def explain(
     *,
     reference: Annotated[
-        Path, typer.Option(help="Folder of the period that is compared with: points.csv, readings.parquet.")
+        str,
+        typer.Option(help="What is compared with: a folder (points.csv, readings.parquet), or FROM/TO of a building."),
     ],
-    reporting: Annotated[Path, typer.Option(help="Folder of the period that is to be explained.")],
+    reporting: Annotated[str, typer.Option(help="What is to be explained: a folder, or FROM/TO.")],
+    building: Annotated[str, typer.Option(help="Take both periods of this building from the store.")] = "",
+    config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Split the change from one recorded period of a building to another by cause."""
-    from cli.recording import read_record
-    from predict.causes.explain import explain as explain_records
+    """Split the change from one period of a building to another by cause."""
+    if building:
+        found = _explain_stored(building, reference, reporting, config)
+    else:
+        from cli.recording import read_record
+        from predict.causes.explain import explain as explain_records
 
-    found = explain_records(read_record(reference), read_record(reporting))
+        found = explain_records(read_record(Path(reference)), read_record(Path(reporting)))
     if as_json:
         print_json(document(found))
     else:
         print_explanation(found)
+
+
+def _explain_stored(building: str, reference: str, reporting: str, config: Path | None) -> Explanation:
+    from predict.causes.stored import explain_stored
+    from predict.fit import find_building
+    from stores.readings import open_store
+    from stores.registry import Registry
+
+    settings = read_config(config)
+    with Registry.open(settings.registry.url) as registry, open_store(settings.store) as store:
+        registry.put_configured(settings.sites, settings.buildings)
+        _, calendar = find_building(registry, building)
+        periods = [_period(text, calendar) for text in (reference, reporting)]
+        return explain_stored(store, registry, building, periods[0], periods[1])
+
+
+def _period(text: str, calendar: Calendar) -> tuple[int, int]:
+    start, separator, end = text.partition("/")
+    if not separator:
+        raise DomainError(f"{text!r} is not a period FROM/TO like 2025-01-13/2025-02-24")
+    return parse_local(start, calendar), parse_local(end, calendar)
 
 
 def document(found: Explanation) -> dict[str, Any]:
