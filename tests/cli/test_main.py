@@ -96,7 +96,14 @@ def test_fit_and_gap_name_what_is_missing(run: Run, tmp_path: Path) -> None:
     (tmp_path / "promessa.toml").write_text(
         '[registry]\nurl = "sqlite:///registry.db"\n[store]\nsqlite = { path = "readings.db" }\n'
     )
-    for arguments in (["fit", "a/b"], ["gap", "show", "a/b", "--from", "2026-01-01", "--to", "2026-02-01"]):
+    period = ["--from", "2026-01-01", "--to", "2026-02-01"]
+    periods = ["--reference", "2025-01-01/2025-02-01", "--reporting", "2026-01-01/2026-02-01"]
+    for arguments in (
+        ["fit", "a/b"],
+        ["gap", "show", "a/b", *period],
+        ["gap", "curves", "a/b", *period],
+        ["gap", "explain", "--building", "a/b", *periods],
+    ):
         done = run(*arguments)
         assert done.returncode == 66
         assert done.stderr.strip() == "promessa: building a/b is not in the registry"
