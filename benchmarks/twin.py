@@ -26,9 +26,8 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.twin", description=__doc__)
     parser.add_argument("--seeds", type=int, default=2)
     chosen = parser.parse_args()
-    print(
-        "building seed | RMSE K 1 h 6 h 24 h, yesterday's | day's heat, mean |error| | loss kW/K, tracked, leaks +50 % | CPU s"
-    )
+    print("building seed | RMSE K 1, 6, 24 h ahead, yesterday's | day's heat, |error|", end=" ")
+    print("| loss kW/K: fitted, tracked, tracked with leaks +50 % | CPU s")
     for kind in TYPES:
         for seed in range(1, chosen.seeds + 1):
             print(*_row(kind, seed))
