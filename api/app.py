@@ -15,6 +15,7 @@ from api import (
     buildings,
     commands,
     contracts,
+    curves,
     dead_letters,
     forecast,
     gap,
@@ -23,6 +24,7 @@ from api import (
     metrics,
     points,
     problems,
+    promises,
     readings,
     savings,
 )
@@ -46,6 +48,7 @@ _TAGS: Final = [
     {"name": "points", "description": "Everything that is measured or driven."},
     {"name": "readings", "description": "What points said, raw or by step of the site's calendar."},
     {"name": "gap", "description": "What was used against what should have been."},
+    {"name": "promises", "description": "What was promised, what energy costs and emits, and the three curves."},
     {"name": "forecast", "description": "What will be used in the hours to come."},
     {"name": "savings", "description": "What was not used, people's adjustments, contracts and their ledgers."},
     {"name": "commands", "description": "What was asked of the buildings, by whom, why, and how it ended."},
@@ -94,8 +97,8 @@ def create_app(
     app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES)
     problems.install(app)
     rooms = (
-        buildings, points, readings, gap, forecast, savings, adjustments, contracts, commands, gateways, dead_letters,
-        health, metrics,
+        buildings, points, readings, gap, forecast, promises, curves, savings, adjustments, contracts, commands,
+        gateways, dead_letters, health, metrics,
     )  # fmt: skip
     for room in rooms:
         app.include_router(room.router)

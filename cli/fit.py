@@ -1,10 +1,9 @@
-"""``promessa fit`` and ``promessa gap``: what the meters should use, and how far they are from it."""
+"""``promessa fit``: what the meters should use."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +12,9 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from cli.options import AsJson, ConfigFile, err, number, out, parse_local, print_json
+from cli.options import AsJson, ConfigFile, err, number, out, print_json
 from cli.settings import read_config
-from core.calendar import Step
-from core.clock import SystemClock, from_ms
+from core.clock import SystemClock
 from core.errors import DomainError, NotFoundError
 
 if TYPE_CHECKING:
@@ -106,56 +104,3 @@ def _report(rows: list[FitRow]) -> Table:
             "; ".join(remarks),
         )
     return table
-
-
-def gap(
-    *,
-    building: Annotated[str, typer.Argument(help="Building, for example torino/calvino.")],
-    start: Annotated[str, typer.Option("--from", help="Local date or time, for example 2026-01-01.")],
-    end: Annotated[str, typer.Option("--to", help="Local date or time, not included.")],
-    step: Annotated[Step, typer.Option(help="Length of the intervals.")] = Step.MONTH,
-    config: ConfigFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show what a building used against what it should have used."""
-    from predict.fit import find_building
-    from predict.gap import building_gap
-    from stores.readings import open_store
-    from stores.registry import Registry
-
-    settings = read_config(config)
-    with Registry.open(settings.registry.url) as registry, open_store(settings.store) as store:
-        registry.put_configured(settings.sites, settings.buildings)
-        _, calendar = find_building(registry, building)
-        period = parse_local(start, calendar), parse_local(end, calendar)
-        found = building_gap(store, registry, building, *period, step)
-    if as_json:
-        print_json(
-            {
-                "building": building,
-                "missing": found.missing,
-                "meters": [
-                    {"meter": m.meter, "version": m.version, "disqualified": m.figures.disqualified,
-                     "total": asdict(m.total), "steps": {k: v.tolist() for k, v in asdict(m.steps).items()}}
-                    for m in found.meters
-                ],
-            }
-        )  # fmt: skip
-        return
-    for meter in found.meters:
-        table = Table(
-            step.value, "predicted kWh", "actual kWh", "gap kWh", "± kWh", "coverage", box=None, title=meter.meter
-        )
-        s = meter.steps
-        for i, begin in enumerate(s.edges_ms[:-1].tolist()):
-            when = from_ms(begin).astimezone(calendar.zone)
-            table.add_row(f"{when:%Y-%m-%d %H:%M}", number(s.predicted_kwh[i]), number(s.actual_kwh[i]),
-                          number(s.gap_kwh[i]), number(s.uncertainty_kwh[i]), f"{s.coverage[i]:.0%}")  # fmt: skip
-        t = meter.total
-        table.add_row("total", number(t.predicted_kwh), number(t.actual_kwh), number(t.gap_kwh),
-                      number(t.uncertainty_kwh), f"{t.coverage:.0%}", style="bold")  # fmt: skip
-        out.print(table)
-        if meter.figures.disqualified:
-            out.print("no savings may be claimed: " + "; ".join(meter.figures.disqualified), style="yellow")
-    for name, why in found.missing.items():
-        out.print(f"{name}: {why}", style="yellow")

@@ -6,7 +6,9 @@ import typer
 
 from cli.evaluate.baseline import baseline
 from cli.evaluate.forecast import forecast
+from cli.evaluate.gap import gap
 
 app = typer.Typer(help="Measure the models on recorded and simulated buildings.", no_args_is_help=True)
 app.command("baseline")(baseline)
 app.command("forecast")(forecast)
+app.command("gap")(gap)

@@ -8,6 +8,7 @@ from stores.registry.gateways import GatewayRecord
 from stores.registry.keys import ApiKey, Role
 from stores.registry.ledger import LedgerLine
 from stores.registry.models import FittedModel, ModelRecord
+from stores.registry.promises import Promise, PromiseKind, Rate, RateKind
 from stores.registry.registry import Registry
 from stores.registry.roles import ModelRole, RoleGiven
 
@@ -27,6 +28,10 @@ __all__ = [
     "ModelRecord",
     "ModelRole",
     "Price",
+    "Promise",
+    "PromiseKind",
+    "Rate",
+    "RateKind",
     "Registry",
     "Role",
     "RoleGiven",

@@ -9,12 +9,13 @@ from stores.registry.gateways import Gateways
 from stores.registry.keys import Keys
 from stores.registry.ledger import Ledgers
 from stores.registry.points import Points
+from stores.registry.promises import Promises
 from stores.registry.roles import Roles
 from stores.registry.sites import Sites
 
 
-class Registry(Sites, Points, Gateways, Commands, Roles, Keys, Adjustments, Contracts, Ledgers):
-    """Sites, buildings, points, gateways, commands, models, keys, savings and dead letters; see each noun's module.
+class Registry(Sites, Points, Gateways, Commands, Roles, Keys, Adjustments, Contracts, Ledgers, Promises):
+    """Everything but readings: sites, buildings, points, commands, models, keys, savings, promises; see each noun's module.
 
     Made by ``Registry.open(url)``; used by any number of threads and processes at once. Every method is one
     transaction, durable on return, and raises `core.errors.StoreError` when the database does not answer.

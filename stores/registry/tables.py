@@ -157,6 +157,35 @@ model: Final = Table(
     UniqueConstraint("meter", "kind", "version"),
 )
 
+promise: Final = Table(
+    "promise",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("building", _Words(200), nullable=False),
+    Column("carrier", _Words(32), nullable=False),
+    Column("kind", _Words(16), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("valid_from", _Words(10), nullable=False),  # local ISO date
+    Column("definition", Text, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    UniqueConstraint("building", "carrier", "kind", "version"),
+)
+
+rate: Final = Table(
+    "rate",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("site", _Words(64), nullable=False),  # empty: everywhere
+    Column("carrier", _Words(32), nullable=False),
+    Column("kind", _Words(16), nullable=False),
+    Column("year", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("value", Double, nullable=False),
+    Column("source", _Words(), nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    UniqueConstraint("site", "carrier", "kind", "year", "version"),
+)
+
 api_key: Final = Table(
     "api_key",
     metadata,

@@ -112,9 +112,13 @@ def test_fit_and_gap_name_what_is_missing(run: Run, tmp_path: Path) -> None:
     (tmp_path / "promessa.toml").write_text(
         '[registry]\nurl = "sqlite:///registry.db"\n[store]\nsqlite = { path = "readings.db" }\n'
     )
+    period = ["--from", "2026-01-01", "--to", "2026-02-01"]
+    periods = ["--reference", "2025-01-01/2025-02-01", "--reporting", "2026-01-01/2026-02-01"]
     for arguments in (
         ["fit", "a/b"],
-        ["gap", "a/b", "--from", "2026-01-01", "--to", "2026-02-01"],
+        ["gap", "show", "a/b", *period],
+        ["gap", "curves", "a/b", *period],
+        ["gap", "explain", "--building", "a/b", *periods],
         ["forecast", "a/b/c"],
     ):
         done = run(*arguments)
