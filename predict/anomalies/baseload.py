@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Sequence
 from enum import IntEnum
+from itertools import pairwise
 from typing import Final
 
 import msgspec
-import numpy as np
 
 from predict.anomalies.days import DayType
 
 NIGHT_HOURS: Final = range(0, 6)
 KEPT_PARTS: Final = 120
+BASE_WINDOWS: Final = (2, 4)
+"""Off-hours in a row that must stand above the usual: the fewer, the sooner, the more the larger the rise."""
 _REFERENCE_PARTS: Final = 10
 _LEAST_REFERENCE: Final = 3
 _LOOK_BACK_DAYS: Final = 60
@@ -85,34 +89,56 @@ def _part(
 ) -> Part | None:
     if not rows:
         return None
-    actual, expected = np.array([r[2] for r in rows]), np.array([r[3] for r in rows])
     enough = len(rows) >= _LEAST_SHARE * whole and base_kwh > 0
-    excess = float(np.median(actual - expected)) / base_kwh if enough else None
-    return Part(
-        ordinal, rows[0][0], rows[-1][0] + hour_ms, kind, excess, float(actual.sum()), float(expected.sum()), len(rows)
-    )
+    excess = statistics.median(r[2] - r[3] for r in rows) / base_kwh if enough else None
+    used, wanted = math.fsum(r[2] for r in rows), math.fsum(r[3] for r in rows)
+    return Part(ordinal, rows[0][0], rows[-1][0] + hour_ms, kind, excess, used, wanted, len(rows))
 
 
-def raised(parts: Sequence[Part], index: int = -1) -> float | None:
-    """How far off-hours stand above the same sort of off-hours before them, as a multiple of the base load."""
+def raised(parts: Sequence[Part], index: int = -1, since_ms: int | None = None) -> float | None:
+    """How far off-hours stand above the same sort of off-hours before them, as a multiple of the base load.
+
+    Parameters
+    ----------
+    since_ms
+        The level of the meter moved then: they must stand above those before *and* those after it; UTC milliseconds.
+
+    Returns
+    -------
+    float or None
+        None when there is too little to compare with.
+    """
     part = parts[index]
     if part.excess is None:
         return None
-    before = parts[: len(parts) + index if index < 0 else index]
-    usual = []
-    for other in reversed(before):
-        if other.ordinal < part.ordinal - _LOOK_BACK_DAYS or len(usual) >= _REFERENCE_PARTS:
-            break
-        if other.kind == part.kind and other.excess is not None and not other.set_aside:
-            usual.append(other.excess)
-    if len(usual) < _LEAST_REFERENCE:
-        return None
-    return part.excess - float(np.median(usual))
+    before = [
+        p
+        for p in parts[: len(parts) + index if index < 0 else index]
+        if p.kind == part.kind and p.excess is not None and not p.set_aside
+        and p.ordinal >= part.ordinal - _LOOK_BACK_DAYS
+    ]  # fmt: skip
+    sides = [(before, _LEAST_REFERENCE)] if since_ms is None else [
+        ([p for p in before if p.start_ms < since_ms], _LEAST_REFERENCE),
+        ([p for p in before if p.start_ms >= since_ms], 2),
+    ]  # fmt: skip
+    rises = []
+    for side, least in sides:
+        usual = [p.excess for p in side[-_REFERENCE_PARTS:] if p.excess is not None]
+        if len(usual) < least:
+            return None
+        rises.append(part.excess - statistics.median(usual))
+    return min(rises)
 
 
-def base_statistic(parts: Sequence[Part]) -> float:
-    """The smaller rise of the last two off-hours in a row, as a multiple of the base load; 0 where one is unknown."""
-    if len(parts) < 2 or parts[-1].ordinal - parts[-2].ordinal > 1:
+def base_statistic(parts: Sequence[Part], window: int, since_ms: int | None = None) -> float:
+    """How far the last off-hours in a row stand above the usual, nearly all of them, as a multiple of the base load.
+
+    Of two in a row the smaller rise counts, of four the second smallest; 0 where one is unknown or they are not in a
+    row.
+    """
+    last = parts[-window:]
+    if len(last) < window or any(b.ordinal - a.ordinal > 1 for a, b in pairwise(last)):
         return 0.0
-    last, before = raised(parts), raised(parts, -2)
-    return 0.0 if last is None or before is None else max(0.0, min(last, before))
+    rises = [raised(parts, -i, since_ms) for i in range(1, window + 1)]
+    known = sorted(rise for rise in rises if rise is not None)
+    return max(0.0, known[window // 4]) if len(known) == window else 0.0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, timedelta
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
-import numpy as np
 
 from core.calendar import Calendar
 
@@ -15,7 +16,7 @@ BLOCKS: Final = 6
 BLOCK_HOURS: Final = 24 // BLOCKS
 _CLUSTER_GAP_DAYS: Final = 8
 _CLUSTER_DAYS: Final = 6
-_CLUSTER_MARGIN_DAYS: Final = 3
+_CLUSTER_MARGIN_DAYS: Final = 5
 
 
 class DayType(IntEnum):
@@ -58,7 +59,7 @@ class Day(msgspec.Struct, array_like=True):
 def day_type(day: date, calendar: Calendar) -> DayType:
     """Working, free, or in a break: the days of a cluster of holidays, like those around Christmas and New Year.
 
-    A break runs from three days before the first to three days after the last of holidays that lie no more than eight
+    A break runs from five days before the first to five days after the last of holidays that lie no more than eight
     days apart and span at least six. Nobody knows from one year how empty a building is in it.
     """
     if _in_break(day, calendar):
@@ -66,6 +67,7 @@ def day_type(day: date, calendar: Calendar) -> DayType:
     return DayType.WORKING if calendar.is_working_day(day) else DayType.FREE
 
 
+@lru_cache(maxsize=4096)
 def _in_break(day: date, calendar: Calendar) -> bool:
     reach = _CLUSTER_GAP_DAYS + _CLUSTER_MARGIN_DAYS
     around = [i for i in range(-2 * reach, 2 * reach + 1) if calendar.is_holiday(day + timedelta(days=i))]
@@ -110,4 +112,4 @@ def block_ratios(hour: list[int], actual: list[float], expected: list[float], fl
         wanted[block] += max(e, 0.0) + floor_kwh
     if min(count) < BLOCK_HOURS - 1:
         return None
-    return [float(np.log(u / w)) for u, w in zip(used, wanted, strict=True)]
+    return [math.log(u / w) for u, w in zip(used, wanted, strict=True)]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
-
-import numpy as np
+from typing import Final, TypeAlias
 
 from predict.anomalies.days import Day, DayType
-from predict.series import Floats
+
+Rows: TypeAlias = tuple[list[float] | None, list[float] | None]
+"""Of working and of free days: deviation of each block of the day."""
 
 WINDOWS: Final = (3, 5)
 """Days over which a level shift must have lasted: the shorter finds large ones sooner."""
@@ -22,10 +22,12 @@ _LOOK_BACK_DAYS: Final = 75
 _SPARED_BLOCKS: Final = 1
 """So many of the six blocks of the day may stay behind the shift."""
 _LEAST_SHARE: Final = 0.6
+_SHARED: Final = 0.5
+"""Working and free days must each show this share of the shift."""
 _LEAST_OF_TYPE: Final = {DayType.WORKING: 4, DayType.FREE: 2}
 
 
-def deviation(days: Sequence[Day], window: int, lag: int = 0) -> Floats | None:
+def deviation(days: Sequence[Day], window: int, lag: int = 0) -> Rows | None:
     """Mean log-ratio of the last days above the reference's, per block of the day and sort of day.
 
     Parameters
@@ -39,28 +41,27 @@ def deviation(days: Sequence[Day], window: int, lag: int = 0) -> Floats | None:
 
     Returns
     -------
-    ndarray of shape (2, 6) or None
-        Rows for working and free days of the window, NaN where it has none; None when too little is known.
+    tuple of two, or None
+        Six blocks of the working and of the free days of the window, None where it has none of them; None when too
+        little is known.
     """
-    if not days:
-        return None
-    first = days[-1].ordinal - window + 1
-    recent = [d for d in days[-window:] if d.ordinal >= first and _usable(d)]
+    recent = _recent(days, window)
     if len(recent) < _LEAST_SHARE * window:
         return None
-    rows = np.full((2, len(recent[0].ratio or ())), np.nan)
+    first = days[-1].ordinal - window + 1
+    rows: list[list[float] | None] = [None, None]
     for kind in (DayType.WORKING, DayType.FREE):
-        mine = [d.ratio for d in recent if d.kind == kind]
+        mine = [d.ratio for d in recent if d.kind == kind and d.ratio is not None]
         if not mine:
             continue
         usual = reference(days, kind, first - lag)
         if usual is None:
             return None
-        rows[kind] = np.mean(np.array(mine), axis=0) - usual
-    return rows
+        rows[kind] = [sum(block) / len(mine) - u for block, u in zip(zip(*mine, strict=True), usual, strict=True)]
+    return rows[0], rows[1]
 
 
-def reference(days: Sequence[Day], kind: DayType, before: int) -> Floats | None:
+def reference(days: Sequence[Day], kind: DayType, before: int) -> list[float] | None:
     """Median log-ratio of each block over the usable days of one sort before an ordinal; None where they are too few."""
     chosen: list[list[float]] = []
     seen = 0
@@ -75,10 +76,10 @@ def reference(days: Sequence[Day], kind: DayType, before: int) -> Floats | None:
                 chosen.append(day.ratio)
     if len(chosen) < _LEAST_OF_TYPE[kind]:
         return None
-    return np.asarray(np.median(np.array(chosen), axis=0), np.float64)
+    return [median(block) for block in zip(*chosen, strict=True)]
 
 
-def common_shift(rows: Floats | None, weights: tuple[int, int]) -> float:
+def common_shift(rows: Rows | None, weights: tuple[int, int]) -> float:
     """Shift that (nearly) all parts of the day and both sorts of days share, as a log-ratio with its sign; 0 for none.
 
     People change daytime, equipment changes nights; a meter's level, a tariff of losses or a factor of ten changes
@@ -93,23 +94,33 @@ def common_shift(rows: Floats | None, weights: tuple[int, int]) -> float:
     """
     if rows is None or not weights[DayType.WORKING]:
         return 0.0
-    total = np.zeros(rows.shape[1])
-    for kind, count in enumerate(weights):
-        if count:
-            total += count * rows[kind]
-    total = np.sort(total / sum(weights))
-    low, high = float(total[_SPARED_BLOCKS]), float(total[-1 - _SPARED_BLOCKS])
+    present = [(row, weight) for row, weight in zip(rows, weights, strict=True) if row is not None]
+    many = sum(weight for _, weight in present)
+    blocks = range(len(present[0][0]))
+    total = sorted(sum(weight * row[i] for row, weight in present) / many for i in blocks)
+    low, high = total[_SPARED_BLOCKS], total[-1 - _SPARED_BLOCKS]
     shift = low if low > 0 else high if high < 0 else 0.0
-    for kind, count in enumerate(weights):
-        if count and np.sign(shift) * float(np.median(rows[kind])) < abs(shift) / 2:
+    sign = 1.0 if shift > 0 else -1.0
+    for kind, row in zip(DayType, rows, strict=False):
+        if row is None:
+            continue
+        # What stays on at night and on free days raises half of a working day: that is base load, no level.
+        behind = sorted(sign * value for value in row)[_SPARED_BLOCKS] if kind is DayType.WORKING else sign * median(row)
+        if behind < _SHARED * abs(shift):
             return 0.0
     return shift
 
 
+def median(values: Sequence[float]) -> float:
+    """Median; faster than numpy's for the few values of a window."""
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
 def window_weights(days: Sequence[Day], window: int) -> tuple[int, int]:
     """Usable working and free days among the last ones."""
-    first = days[-1].ordinal - window + 1 if days else 0
-    kinds = [d.kind for d in days[-window:] if d.ordinal >= first and _usable(d)]
+    kinds = [d.kind for d in _recent(days, window)]
     return kinds.count(DayType.WORKING), kinds.count(DayType.FREE)
 
 
@@ -127,7 +138,12 @@ def drift_statistic(days: Sequence[Day]) -> float:
 def standing_shift(days: Sequence[Day], window: int) -> float | None:
     """Median deviation of the last days from the days that are not set aside; None when too little is known."""
     rows = deviation(days, window)
-    return None if rows is None else float(np.nanmedian(rows))
+    return None if rows is None else median([value for row in rows if row is not None for value in row])
+
+
+def _recent(days: Sequence[Day], window: int) -> list[Day]:
+    first = days[-1].ordinal - window + 1 if days else 0
+    return [d for d in days[-window:] if d.ordinal >= first and _usable(d)]
 
 
 def _usable(day: Day) -> bool:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from core.calendar import HOUR_MS, Calendar
 from core.errors import DomainError
-from predict.anomalies.baseload import base_statistic
+from predict.anomalies.baseload import BASE_WINDOWS, base_statistic
 from predict.anomalies.days import DayType, day_type
 from predict.anomalies.level import WINDOWS, drift_statistic, shift_statistic
 from predict.anomalies.memory import NEIGHBOURS, ZERO_BINS, Hour, Memory, Scales, same, step, zero_bin
@@ -40,9 +40,9 @@ class Sensitivity(msgspec.Struct, frozen=True, kw_only=True):
     base_per_year: float = 1.5
     spike_least: float = 5.0
     stuck_least: float = 14.0
-    shift_least: float = 0.06
+    shift_least: float = 0.08
     drift_least: float = 0.10
-    base_least: float = 0.10
+    base_least: float = 0.12
 
 
 class Normal(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,10 +52,10 @@ class Normal(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     scales
         By which hours are judged.
-    spike, stuck, drift, base
+    spike, stuck, drift
         Thresholds of the statistics.
-    shift
-        Thresholds of a shift, for each of `predict.anomalies.level.WINDOWS`.
+    shift, base
+        Thresholds of a shift and of base load that stays on, for each of their windows.
     """
 
     scales: Scales
@@ -63,7 +63,7 @@ class Normal(msgspec.Struct, frozen=True, kw_only=True):
     stuck: float
     shift: list[float]
     drift: float
-    base: float
+    base: list[float]
 
 
 def hours(time_ms: Times, actual: Floats, expected: Floats, calendar: Calendar) -> Iterator[Hour]:
@@ -116,7 +116,7 @@ def learn(
     spikes, runs = np.zeros(len(fed)), np.zeros(len(fed))
     shifts: list[list[float]] = [[] for _ in WINDOWS]
     drifts: list[float] = []
-    bases: list[float] = []
+    bases: list[list[float]] = [[] for _ in BASE_WINDOWS]
     for i, hour in enumerate(fed):
         before = len(memory.parts)
         new = step(memory, scales, hour)
@@ -126,7 +126,9 @@ def learn(
             for series, window in zip(shifts, WINDOWS, strict=True):
                 series.append(abs(shift_statistic(memory.days, window)))
             drifts.append(abs(drift_statistic(memory.days)))
-            bases.append(max((base_statistic(memory.parts[: j + 1]) for j in range(before, len(memory.parts))), default=0.0))
+            for series, window in zip(bases, BASE_WINDOWS, strict=True):
+                ends = range(before + 1, len(memory.parts) + 1)
+                series.append(max((base_statistic(memory.parts[:end], window) for end in ends), default=0.0))
     years = known / 24 / _YEAR_DAYS
     s = sensitivity
     return Normal(
@@ -135,7 +137,7 @@ def learn(
         stuck=threshold(runs, s.stuck_per_year * years, 1, s.stuck_least),
         shift=[threshold(np.array(x), s.shifts_per_year * years, 10, s.shift_least) for x in shifts],
         drift=threshold(np.array(drifts), s.drifts_per_year * years, 30, s.drift_least),
-        base=threshold(np.array(bases), s.base_per_year * years, 3, s.base_least),
+        base=[threshold(np.array(x), s.base_per_year * years, 7, s.base_least) for x in bases],
     )
 
 

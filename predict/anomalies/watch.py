@@ -10,11 +10,11 @@ import numpy as np
 
 from core.calendar import HOUR_MS, Calendar
 from core.errors import DomainError
-from predict.anomalies.baseload import Part, base_statistic, raised
+from predict.anomalies.baseload import BASE_WINDOWS, Part, base_statistic, raised
 from predict.anomalies.days import DayType
 from predict.anomalies.event import Closing, Event, Kind, confidence, identity
-from predict.anomalies.level import WINDOWS, drift_statistic, reference, shift_statistic, standing_shift
-from predict.anomalies.memory import Hour, Memory, Run, Spike, forget, step
+from predict.anomalies.level import WINDOWS, drift_statistic, median, reference, shift_statistic, standing_shift
+from predict.anomalies.memory import NEIGHBOURS, Hour, Memory, Run, Spike, forget, step
 from predict.anomalies.normal import Normal, hours
 from predict.anomalies.words import explain
 from predict.series import Floats, Times
@@ -28,7 +28,11 @@ _RETURN_SHARE: Final = 0.4
 """A shift that has fallen to less than this share of itself has returned."""
 _LONGEST_SPIKE_H: Final = 3
 _DRIFT_BEGAN_DAYS: Final = 30
-_QUIET_PARTS: Final = 2
+_STAYS_SHARE: Final = 0.6
+_QUIET_MS: Final = 3 * _DAY_MS
+_SEEN_KEPT_MS: Final = 60 * _DAY_MS
+_SEEN_HELD: Final = 1
+"""The second largest of the last 60 days is what the next one must reach."""
 
 
 class Ongoing(msgspec.Struct):
@@ -40,8 +44,8 @@ class Ongoing(msgspec.Struct):
         Factor from expected energy to what was usual of the meter before the event.
     size
         Its statistic when found: log-ratio, share of the base load, or nats.
-    quiet
-        Off-hours in a row that were as usual again.
+    last_ms
+        End of the last off-hours that stood above the usual.
     """
 
     event: Event
@@ -51,7 +55,7 @@ class Ongoing(msgspec.Struct):
     actual_kwh: float = 0.0
     expected_kwh: float = 0.0
     hours: int = 0
-    quiet: int = 0
+    last_ms: int = 0
     counted_ms: int = 0
 
 
@@ -63,9 +67,12 @@ class _State(msgspec.Struct):
     normal: Normal
     memory: Memory
     level: Ongoing | None = None
+    base: Ongoing | None = None
+    base_before: Ongoing | None = None
     stuck: Ongoing | None = None
-    spike_from_ms: int | None = None
     spike: list[Spike] = []
+    seen: list[tuple[Kind, int, float]] = []
+    stuck_until_ms: int = 0
 
 
 class MeterWatch:
@@ -100,7 +107,7 @@ class MeterWatch:
     @property
     def open_events(self) -> list[Event]:
         """Events that go on, as they stand."""
-        return [o.event for o in (self._state.stuck, self._state.level) if o is not None]
+        return [o.event for o in (self._state.stuck, self._state.level, self._state.base) if o is not None]
 
     def feed(self, time_ms: Times, actual_kwh: Floats, expected_kwh: Floats) -> list[Event]:
         """Take in the next hours.
@@ -150,21 +157,23 @@ class MeterWatch:
 
     def _take(self, hour: Hour) -> list[Event]:
         state = self._state
-        parts = len(state.memory.parts)
-        newest = state.memory.parts[-1].end_ms if parts else 0
+        newest = state.memory.parts[-1].end_ms if state.memory.parts else 0
         new = step(state.memory, state.normal.scales, hour, mask_run=state.stuck is not None)
         found = self._follow_spike(new.spike) + self._follow_run(new.ended, hour)
         if new.days:
-            found += self._close_day(hour, [p for p in state.memory.parts if p.start_ms >= newest])
+            parts = state.memory.parts
+            first = next((i for i, p in enumerate(parts) if p.start_ms >= newest), len(parts))
+            found += self._close_day(hour, first)
         return found
 
     def _follow_spike(self, spike: Spike | None) -> list[Event]:
         """Hours that stand out of those on both sides of them."""
         state = self._state
-        limit = state.normal.spike
-        if spike is not None and abs(spike.score) >= limit and state.stuck is None:
-            state.spike.append(spike)
-            return []
+        if spike is not None and state.stuck is None and spike.time_ms >= state.stuck_until_ms:
+            limit = self._limit(Kind.SPIKE, state.normal.spike, spike.time_ms)
+            if abs(spike.score) >= limit:
+                state.spike.append(spike)
+                return []
         if not state.spike:
             return []
         hours_, state.spike = state.spike, []
@@ -173,7 +182,8 @@ class MeterWatch:
         start, end = hours_[0].time_ms, hours_[-1].time_ms + HOUR_MS
         forget(state.memory, start, end)
         actual, usual = math.fsum(h.actual for h in hours_), math.fsum(h.usual for h in hours_)
-        score = max(hours_, key=lambda h: abs(h.score)).score
+        score = max(abs(h.score) for h in hours_)
+        state.seen.append((Kind.SPIKE, start, score))
         found = Event(
             id=identity(state.subject, Kind.SPIKE, start),
             subject=state.subject,
@@ -187,7 +197,7 @@ class MeterWatch:
             actual=actual / len(hours_),
             hours=len(hours_),
             excess_kwh=actual - usual,
-            confidence=confidence(score, limit),
+            confidence=confidence(score, state.normal.spike),
         )
         return [msgspec.structs.replace(found, explanation=explain(found))]
 
@@ -197,7 +207,7 @@ class MeterWatch:
         limit = state.normal.stuck
         if state.stuck is not None and ended is not None:
             closed = self._write_run(state.stuck.event, ended, ended=True)
-            state.stuck = None
+            state.stuck, state.stuck_until_ms = None, ended.last_ms + (NEIGHBOURS + 1) * HOUR_MS
             return [closed]
         run = state.memory.run
         if run is None or run.surprise < limit or run.last_ms != hour.time_ms:
@@ -231,16 +241,20 @@ class MeterWatch:
         )
         return msgspec.structs.replace(written, explanation=explain(written))
 
-    def _close_day(self, hour: Hour, parts: list[Part]) -> list[Event]:
+    def _close_day(self, hour: Hour, first: int) -> list[Event]:
         state = self._state
-        if state.level is not None:
-            return self._follow_level(state.level, hour, parts)
-        return self._find_level(hour)
+        found = [self._follow_level(state.level, hour)] if state.level else self._find_level(hour)
+        if state.base is not None:
+            found.append(self._follow_base(state.base, hour, first))
+        elif not (found and found[-1].opened_ms == hour.time_ms + HOUR_MS):
+            found += self._find_base(hour)
+        return found
 
     def _find_level(self, hour: Hour) -> list[Event]:
         state = self._state
         days, normal = state.memory.days, state.normal
-        for window, limit in zip(WINDOWS, normal.shift, strict=True):
+        for window, usual in zip(WINDOWS, normal.shift, strict=True):
+            limit = self._limit(Kind.LEVEL_SHIFT, usual, hour.time_ms)
             shift = shift_statistic(days, window)
             if abs(shift) >= limit:
                 since = self._onset(window, shift)
@@ -249,18 +263,36 @@ class MeterWatch:
         if abs(drift) >= normal.drift:
             since = max(days[0].start_ms, days[-1].start_ms - _DRIFT_BEGAN_DAYS * _DAY_MS)
             return [self._open(Kind.DRIFT, since, hour, drift, normal.drift)]
-        return self._find_base(hour)
+        return []
 
     def _find_base(self, hour: Hour) -> list[Event]:
         state = self._state
-        parts, limit = state.memory.parts, state.normal.base
-        for end in (len(parts) - 1, len(parts)):
-            if end < 2 or parts[end - 1].ordinal != hour.ordinal:
-                continue
-            rise = base_statistic(parts[:end])
-            if rise >= limit and not self._day_is_raised(rise):
-                return [self._open(Kind.BASE_LOAD, parts[end - 2].start_ms, hour, rise, limit)]
+        parts = state.memory.parts
+        for window, usual in zip(BASE_WINDOWS, state.normal.base, strict=True):
+            limit = self._limit(Kind.BASE_LOAD, usual, hour.time_ms)
+            for end in (len(parts) - 1, len(parts)):
+                if end < window or parts[end - 1].ordinal != hour.ordinal:
+                    continue
+                rise = base_statistic(parts[:end], window, self._moved_ms)
+                if rise >= limit and (state.level is not None or not self._day_is_raised(rise)):
+                    return [self._open_base(hour, end - window, rise, limit)]
         return []
+
+    def _open_base(self, hour: Hour, first: int, rise: float, limit: float) -> Event:
+        """Open an event, or the last one again when the same off-hours of the week before belonged to it."""
+        state = self._state
+        parts = state.memory.parts
+        last = state.base_before
+        before = {p.ordinal for p in parts if p.set_aside and last and p.start_ms >= last.event.start_ms}
+        if last is not None and any(p.ordinal - 7 in before for p in parts[first:]):
+            state.base, ongoing = last, last
+            ongoing.event = msgspec.structs.replace(last.event, end_ms=None, closing=Closing.OPEN)
+        else:
+            self._open(Kind.BASE_LOAD, parts[first].start_ms, hour, rise, limit)
+            ongoing = state.base or last  # type: ignore[assignment]  # it was opened just now
+        for index in range(first, len(parts)):
+            self._count_part(ongoing, parts[index], raised(parts, index, self._moved_ms) or 0.0)
+        return self._write(ongoing, hour.time_ms + HOUR_MS)
 
     def _day_is_raised(self, rise: float) -> bool:
         """Whether the last working day was higher too: then it is no base load but the level."""
@@ -271,7 +303,7 @@ class MeterWatch:
         usual = reference(days, DayType.WORKING, last.ordinal)
         if usual is None:
             return False
-        midday = float(np.mean(np.array(last.ratio[2:5]) - usual[2:5]))
+        midday = sum(r - u for r, u in zip(last.ratio[2:5], usual[2:5], strict=True)) / 3
         return midday > 0.5 * math.log1p(rise)
 
     def _onset(self, window: int, shift: float) -> int:
@@ -282,7 +314,10 @@ class MeterWatch:
         for day in days:
             if day.ordinal >= first and day.ratio is not None and day.kind != DayType.BREAK:
                 usual = reference(days, DayType(day.kind), first)
-                if usual is not None and np.sign(shift) * float(np.median(day.ratio - usual)) >= abs(shift) / 3:
+                if usual is None:
+                    continue
+                moved = median([r - u for r, u in zip(day.ratio, usual, strict=True)])
+                if math.copysign(1.0, shift) * moved >= abs(shift) / 3:
                     return day.start_ms
         return since
 
@@ -291,7 +326,7 @@ class MeterWatch:
         days = state.memory.days
         first = next((d.ordinal for d in days if d.start_ms >= since_ms), days[-1].ordinal)
         usual = [r for k in (DayType.WORKING, DayType.FREE) if (r := reference(days, k, first)) is not None]
-        factor = math.exp(float(np.median(np.concatenate(usual)))) if usual else 1.0
+        factor = math.exp(median([value for row in usual for value in row])) if usual else 1.0
         event = Event(
             id=identity(state.subject, kind, since_ms),
             subject=state.subject,
@@ -300,79 +335,83 @@ class MeterWatch:
             opened_ms=hour.time_ms + HOUR_MS,
             updated_ms=hour.time_ms + HOUR_MS,
         )
-        state.level = Ongoing(event, factor, size, limit, counted_ms=since_ms)
-        return self._write_level(state.level, hour)
+        ongoing = Ongoing(event, factor, size, limit, counted_ms=since_ms)
+        state.seen.append((kind, hour.time_ms, abs(size)))
+        if kind is Kind.BASE_LOAD:
+            state.base = ongoing
+            return ongoing.event
+        if state.base is not None and size > 0 and state.base.event.start_ms >= since_ms - 2 * _DAY_MS:
+            # It was the level all along: the same event, understood better.
+            ongoing.event = msgspec.structs.replace(state.base.event, kind=kind, updated_ms=event.updated_ms)
+            state.base = None
+        state.level = ongoing
+        return self._count_days(ongoing, hour)
 
-    def _follow_level(self, ongoing: Ongoing, hour: Hour, parts: list[Part]) -> list[Event]:
+    def _follow_level(self, ongoing: Ongoing, hour: Hour) -> Event:
         state = self._state
-        if ongoing.event.kind is Kind.BASE_LOAD:
-            return self._follow_base(ongoing, hour, parts)
-        days = state.memory.days
-        days[-1].set_aside = True
-        standing = standing_shift(days, _RETURN_DAYS)
-        self._write_level(ongoing, hour)
-        lasted_ms = hour.time_ms + HOUR_MS - ongoing.event.opened_ms
-        if standing is not None and np.sign(ongoing.size) * standing < _RETURN_SHARE * abs(ongoing.size):
-            since = days[-_RETURN_DAYS].start_ms if len(days) >= _RETURN_DAYS else days[-1].start_ms
-            for day in days[-_RETURN_DAYS:]:
+        memory = state.memory
+        self._count_days(ongoing, hour)
+        standing = standing_shift(memory.days, _RETURN_DAYS)
+        if standing is not None and math.copysign(1.0, ongoing.size) * standing < _RETURN_SHARE * abs(ongoing.size):
+            state.level = None
+            since = memory.days[-_RETURN_DAYS].start_ms
+            for day in memory.days:
+                day.set_aside = day.set_aside and day.start_ms < since
+            for part in memory.parts:  # those of the other level are no measure any more
+                part.set_aside = part.set_aside or ongoing.event.start_ms <= part.start_ms < since
+            return self._close(ongoing.event, Closing.RETURNED, max(since, ongoing.event.start_ms + HOUR_MS))
+        if hour.time_ms + HOUR_MS - ongoing.event.opened_ms >= ACCEPTED_AFTER_DAYS * _DAY_MS:
+            state.level = None
+            memory.days = [d for d in memory.days if d.start_ms >= ongoing.event.start_ms]
+            memory.parts = [p for p in memory.parts if p.start_ms >= ongoing.event.start_ms]
+            for day in memory.days:
                 day.set_aside = False
-            return [self._close(ongoing, Closing.RETURNED, max(since, ongoing.event.start_ms + HOUR_MS))]
-        if lasted_ms >= ACCEPTED_AFTER_DAYS * _DAY_MS:
-            state.memory.days = [d for d in days if d.start_ms >= ongoing.event.start_ms]
-            state.memory.parts = [p for p in state.memory.parts if p.start_ms >= ongoing.event.start_ms]
-            for item in (*state.memory.days, *state.memory.parts):
-                item.set_aside = False
-            return [self._close(ongoing, Closing.ACCEPTED, hour.time_ms + HOUR_MS)]
-        return [ongoing.event]
+            return self._close(ongoing.event, Closing.ACCEPTED, hour.time_ms + HOUR_MS)
+        return ongoing.event
 
-    def _follow_base(self, ongoing: Ongoing, hour: Hour, parts: list[Part]) -> list[Event]:
+    def _follow_base(self, ongoing: Ongoing, hour: Hour, first: int) -> Event:
+        """Count the off-hours that stand above the usual; over after three days in which none did."""
         state = self._state
-        for window, limit in zip(WINDOWS, state.normal.shift, strict=True):
-            shift = shift_statistic(state.memory.days, window)
-            if shift >= limit:  # it was the level all along: the same event, understood better
-                ongoing.event = msgspec.structs.replace(ongoing.event, kind=Kind.LEVEL_SHIFT)
-                ongoing.size, ongoing.threshold = shift, limit
-                return [self._write_level(ongoing, hour)]
-        everything = state.memory.parts
-        for part in parts:
-            index = everything.index(part)
-            rise = raised(everything, index)
-            part.set_aside = True
-            if rise is None:
-                continue
-            ongoing.quiet = ongoing.quiet + 1 if rise < _RETURN_SHARE * ongoing.size else 0
-        self._write_level(ongoing, hour)
-        if ongoing.quiet < _QUIET_PARTS and (not everything or hour.ordinal - everything[-1].ordinal <= 4):
-            return [ongoing.event]
-        for part in everything[-_QUIET_PARTS:]:
-            part.set_aside = False
-        raised_parts = [p for p in everything if p.set_aside and p.start_ms >= ongoing.event.start_ms]
-        end = raised_parts[-1].end_ms if raised_parts else hour.time_ms + HOUR_MS
-        return [self._close(ongoing, Closing.RETURNED, end)]
-
-    def _write_level(self, ongoing: Ongoing, hour: Hour) -> Event:
-        state = self._state
-        first = ongoing.counted_ms
-        if ongoing.event.kind is Kind.BASE_LOAD:
-            new: list[tuple[int, float, float, int]] = [
-                (p.start_ms, p.actual_kwh, p.expected_kwh, p.hours) for p in state.memory.parts
-            ]
+        parts = state.memory.parts
+        now_ms = hour.time_ms + HOUR_MS
+        for index in range(first, len(parts)):
+            rise = raised(parts, index, self._moved_ms)
+            if rise is not None and rise >= max(_RETURN_SHARE * ongoing.size, _STAYS_SHARE * ongoing.threshold):
+                self._count_part(ongoing, parts[index], rise)
+        if now_ms - ongoing.last_ms >= _QUIET_MS:
+            state.base, state.base_before = None, ongoing
+            return self._close(self._write(ongoing, now_ms), Closing.RETURNED, ongoing.last_ms)
+        if now_ms - ongoing.event.opened_ms >= ACCEPTED_AFTER_DAYS * _DAY_MS:
+            state.base = None
+            state.memory.parts = [p for p in parts if p.start_ms >= ongoing.event.start_ms]
             for part in state.memory.parts:
-                part.set_aside = part.set_aside or part.start_ms >= ongoing.event.start_ms
-        else:
-            new = [(d.start_ms, d.actual_kwh, d.expected_kwh, d.hours) for d in state.memory.days]
-            for day in state.memory.days:
-                day.set_aside = day.set_aside or day.start_ms >= ongoing.event.start_ms
-        for start, actual, expected, count in new:
-            if start >= first:
-                ongoing.actual_kwh += actual
-                ongoing.expected_kwh += expected * ongoing.usual
-                ongoing.hours += count
+                part.set_aside = False
+            return self._close(self._write(ongoing, now_ms), Closing.ACCEPTED, now_ms)
+        return self._write(ongoing, now_ms)
+
+    def _count_part(self, ongoing: Ongoing, part: Part, rise: float) -> None:
+        part.set_aside = True
+        ongoing.last_ms = part.end_ms
+        ongoing.actual_kwh += part.actual_kwh
+        ongoing.expected_kwh += part.actual_kwh - rise * self._state.normal.scales.base_kwh * part.hours
+        ongoing.hours += part.hours
+
+    def _count_days(self, ongoing: Ongoing, hour: Hour) -> Event:
+        """Count what came since the last time, and set it aside as no reference for what is normal."""
+        for day in self._state.memory.days:
+            if day.start_ms >= ongoing.counted_ms:
+                ongoing.actual_kwh += day.actual_kwh
+                ongoing.expected_kwh += day.expected_kwh * ongoing.usual
+                ongoing.hours += day.hours
+            day.set_aside = day.set_aside or day.start_ms >= ongoing.event.start_ms
         ongoing.counted_ms = hour.time_ms + HOUR_MS
+        return self._write(ongoing, ongoing.counted_ms)
+
+    def _write(self, ongoing: Ongoing, now_ms: int) -> Event:
         many = max(ongoing.hours, 1)
         written = msgspec.structs.replace(
             ongoing.event,
-            updated_ms=hour.time_ms + HOUR_MS,
+            updated_ms=now_ms,
             expected=ongoing.expected_kwh / many,
             actual=ongoing.actual_kwh / many,
             hours=ongoing.hours,
@@ -382,7 +421,19 @@ class MeterWatch:
         ongoing.event = msgspec.structs.replace(written, explanation=explain(written))
         return ongoing.event
 
-    def _close(self, ongoing: Ongoing, closing: Closing, end_ms: int) -> Event:
-        self._state.level = None
-        closed = msgspec.structs.replace(ongoing.event, end_ms=end_ms, closing=closing)
+    def _close(self, event: Event, closing: Closing, end_ms: int) -> Event:
+        closed = msgspec.structs.replace(event, end_ms=end_ms, closing=closing)
         return msgspec.structs.replace(closed, explanation=explain(closed))
+
+    def _limit(self, kind: Kind, usual: float, now_ms: int) -> float:
+        """Threshold of a kind; a meter that has come to do it all the time must do more of it to be noticed."""
+        state = self._state
+        state.seen = [s for s in state.seen if s[1] > now_ms - _SEEN_KEPT_MS]
+        highest = sorted((size for name, _, size in state.seen if name is kind), reverse=True)
+        return max(usual, highest[_SEEN_HELD] if len(highest) > _SEEN_HELD else 0.0)
+
+    @property
+    def _moved_ms(self) -> int | None:
+        """Since when the level is another one; None when it is as usual."""
+        level = self._state.level
+        return None if level is None else level.event.start_ms
