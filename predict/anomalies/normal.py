@@ -29,6 +29,8 @@ class Sensitivity(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     …_per_year
         Excursions that the reference period itself may show, by kind.
+    …_margin
+        Factor on what the reference period itself reached: next year is never quite like it.
     …_least
         Lowest threshold: scales of the hour (spike), nats (stuck), log-ratio (shift, drift), share of the base load.
     """
@@ -38,7 +40,12 @@ class Sensitivity(msgspec.Struct, frozen=True, kw_only=True):
     shifts_per_year: float = 3.0
     drifts_per_year: float = 1.0
     base_per_year: float = 1.5
-    spike_least: float = 5.0
+    spike_margin: float = 1.2
+    stuck_margin: float = 1.02
+    shift_margin: float = 1.2
+    drift_margin: float = 1.2
+    base_margin: float = 1.2
+    spike_least: float = 6.0
     stuck_least: float = 14.0
     shift_least: float = 0.08
     drift_least: float = 0.10
@@ -133,15 +140,15 @@ def learn(
     s = sensitivity
     return Normal(
         scales=scales,
-        spike=threshold(spikes, s.spikes_per_year * years, 6, s.spike_least),
-        stuck=threshold(runs, s.stuck_per_year * years, 1, s.stuck_least),
-        shift=[threshold(np.array(x), s.shifts_per_year * years, 10, s.shift_least) for x in shifts],
-        drift=threshold(np.array(drifts), s.drifts_per_year * years, 30, s.drift_least),
-        base=[threshold(np.array(x), s.base_per_year * years, 7, s.base_least) for x in bases],
+        spike=threshold(spikes, s.spikes_per_year * years, 6, s.spike_least, s.spike_margin),
+        stuck=threshold(runs, s.stuck_per_year * years, 1, s.stuck_least, s.stuck_margin),
+        shift=[threshold(np.array(x), s.shifts_per_year * years, 10, s.shift_least, s.shift_margin) for x in shifts],
+        drift=threshold(np.array(drifts), s.drifts_per_year * years, 30, s.drift_least, s.drift_margin),
+        base=[threshold(np.array(x), s.base_per_year * years, 7, s.base_least, s.base_margin) for x in bases],
     )
 
 
-def threshold(statistic: Floats, excursions: float, apart: int, least: float) -> float:
+def threshold(statistic: Floats, excursions: float, apart: int, least: float, margin: float = 1.0) -> float:
     """Level that a statistic passes in no more than so many separate excursions, and never below `least`.
 
     Parameters
@@ -152,6 +159,8 @@ def threshold(statistic: Floats, excursions: float, apart: int, least: float) ->
         How many are allowed (rounded down).
     apart
         Steps between two passages from which they count as two.
+    margin
+        Factor on the level found.
     """
     peaks: list[float] = []
     left = np.where(statistic >= least, statistic, 0.0)
@@ -165,7 +174,7 @@ def threshold(statistic: Floats, excursions: float, apart: int, least: float) ->
             peaks.append(float(left[index]))
         taken[index] = True
     allowed = int(excursions)
-    return max(least, peaks[allowed] * 1.02) if len(peaks) > allowed else least
+    return max(least, peaks[allowed] * margin) if len(peaks) > allowed else least
 
 
 def _scales(fed: list[Hour]) -> Scales:

@@ -12,6 +12,7 @@ from predict.anomalies.event import Event, Kind
 _DAY_MS: Final = 24 * HOUR_MS
 GRACE_MS: Final = {Kind.LEVEL_SHIFT: 3 * _DAY_MS, Kind.DRIFT: 3 * _DAY_MS, Kind.BASE_LOAD: _DAY_MS}
 """So long after its end an event of the kind may still be found: it takes days to see it."""
+_RETURN_MS: Final = 4 * _DAY_MS
 _SAME_MS: Final = 5 * _DAY_MS
 _COMPATIBLE: Final = {Kind.LEVEL_SHIFT: {Kind.DRIFT}, Kind.DRIFT: {Kind.LEVEL_SHIFT}}
 """A fast drift is a shift, and the other way round."""
@@ -92,7 +93,8 @@ def score(events: Sequence[Event], truths: Sequence[Truth], background: Sequence
     """Match events to what was put in, one to one, each to the earliest that fits.
 
     An event fits what was put in if it is of the same or a compatible kind, was found after the beginning, and overlaps
-    it in time (with the kind's `GRACE_MS`).
+    it in time (with the kind's `GRACE_MS`). A shift of the level that begins where a level or drift that was put in ends
+    is its end, and counts neither way.
 
     Parameters
     ----------
@@ -115,6 +117,8 @@ def score(events: Sequence[Event], truths: Sequence[Truth], background: Sequence
         tally[0] += 1
         total.delays_ms.setdefault(truth.kind, []).append(match.opened_ms - truth.start_ms)
     for event in free:
+        if any(_is_return(event, truth) for truth in truths):
+            continue
         if any(_alike(event, other) for other in background):
             total.already += 1
         else:
@@ -128,6 +132,12 @@ def _fits(event: Event, truth: Truth, kinds: set[Kind]) -> bool:
         return False
     end = event.end_ms if event.end_ms is not None else event.updated_ms
     return event.start_ms < truth.end_ms + GRACE_MS.get(truth.kind, 0) and end > truth.start_ms
+
+
+def _is_return(event: Event, truth: Truth) -> bool:
+    """Whether the event is the end of what was put in: when a raised level falls back, a fall is truly there."""
+    ends = truth.kind in (Kind.LEVEL_SHIFT, Kind.DRIFT) and event.kind in (Kind.LEVEL_SHIFT, Kind.DRIFT)
+    return ends and abs(event.start_ms - truth.end_ms) <= _RETURN_MS
 
 
 def _alike(event: Event, other: Event) -> bool:

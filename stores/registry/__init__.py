@@ -1,5 +1,6 @@
 """The registry: sites, buildings, points, gateways, commands, models, keys and dead letters, in one SQL database."""
 
+from stores.registry.anomalies import Acknowledgement, AnomalyRecord, WatchRecord
 from stores.registry.commands import CommandEvent, CommandRecord, CommandState
 from stores.registry.dead_letters import DeadLetter
 from stores.registry.gateways import GatewayRecord
@@ -8,6 +9,8 @@ from stores.registry.models import FittedModel, ModelRecord
 from stores.registry.registry import Registry
 
 __all__ = [
+    "Acknowledgement",
+    "AnomalyRecord",
     "ApiKey",
     "CommandEvent",
     "CommandRecord",
@@ -18,4 +21,5 @@ __all__ = [
     "ModelRecord",
     "Registry",
     "Role",
+    "WatchRecord",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stores.registry.anomalies import Anomalies
 from stores.registry.commands import Commands
 from stores.registry.gateways import Gateways
 from stores.registry.keys import Keys
@@ -10,8 +11,8 @@ from stores.registry.points import Points
 from stores.registry.sites import Sites
 
 
-class Registry(Sites, Points, Gateways, Commands, Models, Keys):
-    """Sites, buildings, points, gateways, commands, models, keys and dead letters; see the modules for each noun.
+class Registry(Sites, Points, Gateways, Commands, Models, Keys, Anomalies):
+    """Sites, buildings, points, gateways, commands, models, keys, anomalies and dead letters; see the modules for each noun.
 
     Made by ``Registry.open(url)``; used by any number of threads and processes at once. Every method is one
     transaction, durable on return, and raises `core.errors.StoreError` when the database does not answer.
