@@ -4,4 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from cli.evaluate.anomalies import anomalies
+
 app = typer.Typer(help="Measure the models on recorded and simulated buildings.", no_args_is_help=True)
+app.command("anomalies")(anomalies)

@@ -45,11 +45,11 @@ class Sensitivity(msgspec.Struct, frozen=True, kw_only=True):
     shift_margin: float = 1.2
     drift_margin: float = 1.2
     base_margin: float = 1.2
-    spike_least: float = 6.0
+    spike_least: float = 6.5
     stuck_least: float = 14.0
-    shift_least: float = 0.08
-    drift_least: float = 0.10
-    base_least: float = 0.12
+    shift_least: float = 0.095
+    drift_least: float = 0.12
+    base_least: float = 0.15
 
 
 class Normal(msgspec.Struct, frozen=True, kw_only=True):
