@@ -1,4 +1,4 @@
-"""Anomalies on all meters of an archive, in a half to develop on and a half to confirm: ``python -m benchmarks.anomalies DIR``."""
+"""Anomalies on an archive, a half to develop on and one to confirm: ``python -m benchmarks.anomalies DIR``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cli.evaluate.study import Meter, study, summary
 
 
 def main() -> None:
-    """Print the figures of both halves; buildings are dealt to them in turn, so that no meter of one is in the other."""
+    """Print the figures of both halves; buildings are dealt to them in turn."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=Path, help="folder with meters.parquet, weather.parquet and buildings.csv")
     parser.add_argument("--seed", type=int, default=0)

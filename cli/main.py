@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cli import doctor, enroll, fit, processes, simulate, up
+from cli import anomalies, doctor, enroll, fit, processes, simulate, up
 from cli.demo import demo
 from cli.evaluate import app as evaluate
 from core.errors import PromessaError
@@ -45,6 +45,7 @@ for name, command, panel in (
     ("doctor", doctor.doctor, "Look after"),
     ("fit", fit.fit, "Look after"),
     ("gap", fit.gap, "Look after"),
+    ("anomalies", anomalies.anomalies, "Look after"),
     ("simulate", simulate.simulate, "Try out"),
     ("replay", simulate.replay, "Try out"),
 ):

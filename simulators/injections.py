@@ -89,7 +89,7 @@ def inject(
     placed: list[Injected] = []
     taken: list[tuple[int, int]] = []
     order = list(mix)
-    rng.shuffle(order)  # type: ignore[arg-type]  # a list is a mutable sequence
+    rng.shuffle(order)
     # Long ones first: short ones find room between them.
     order.sort(key=_length, reverse=True)
     for sort in order:
@@ -124,9 +124,7 @@ def _length(sort: Sort) -> int:
     return {Sort.DRIFT: 3, Sort.LEVEL_SHIFT: 2, Sort.BASE_LOAD: 1}.get(sort, 0)
 
 
-def _draw(
-    sort: Sort, time_ms: Times, calendar: Calendar, rng: np.random.Generator, first: int
-) -> tuple[int, int]:
+def _draw(sort: Sort, time_ms: Times, calendar: Calendar, rng: np.random.Generator, first: int) -> tuple[int, int]:
     start = int(rng.integers(first, max(first + 1, len(time_ms) - 48)))
     match sort:
         case Sort.SPIKE:
@@ -225,7 +223,9 @@ _APPLY: Final = {
 def _spread(kwh: Floats) -> float:
     """Standard deviation around the median of the hour of the week, without the largest percent."""
     hour = np.arange(len(kwh)) % 168
-    usual = np.array([np.nanmedian(kwh[hour == h]) if np.isfinite(kwh[hour == h]).any() else np.nan for h in range(168)])
+    usual = np.array(
+        [np.nanmedian(kwh[hour == h]) if np.isfinite(kwh[hour == h]).any() else np.nan for h in range(168)]
+    )
     rest = np.abs(kwh - usual[hour])
     rest = rest[np.isfinite(rest)]
     return float(np.sqrt(np.mean(rest[rest <= np.quantile(rest, 0.99)] ** 2))) if len(rest) else 0.0

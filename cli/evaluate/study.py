@@ -74,7 +74,9 @@ class Outcome:
     reason: str = ""
 
 
-def study(meter: Meter, seed: int, *, repeats: int = 1, trials: int = 4, sensitivity: Sensitivity | None = None) -> Outcome:
+def study(
+    meter: Meter, seed: int, *, repeats: int = 1, trials: int = 4, sensitivity: Sensitivity | None = None
+) -> Outcome:
     """Watch the second year of a meter with what the first one taught.
 
     Parameters
@@ -185,7 +187,9 @@ def summary(outcomes: Iterable[Outcome]) -> dict[str, Any]:
                 "found": count[0],
                 "false": total.false_by_kind.get(kind, 0),
                 "recorded": raw.get(kind, 0),
-                "median_delay_h": float(np.median(total.delays_ms[kind])) / HOUR_MS if kind in total.delays_ms else None,
+                "median_delay_h": float(np.median(total.delays_ms[kind])) / HOUR_MS
+                if kind in total.delays_ms
+                else None,
             }
             for kind, count in sorted(total.by_kind.items())
         },

@@ -13,7 +13,7 @@ import msgspec
 
 from predict.anomalies.days import DayType
 
-NIGHT_HOURS: Final = range(0, 6)
+NIGHT_HOURS: Final = range(6)
 KEPT_PARTS: Final = 120
 BASE_WINDOWS: Final = (2, 4)
 """Off-hours in a row that must stand above the usual: the fewer, the sooner, the more the larger the rise."""

@@ -52,9 +52,7 @@ class FaultWatch:
         self.calendar = calendar
         self._state = _State()
 
-    def feed(
-        self, time_ms: Times, values: Mapping[str, Floats], price_eur_per_kwh: float | None = None
-    ) -> list[Event]:
+    def feed(self, time_ms: Times, values: Mapping[str, Floats], price_eur_per_kwh: float | None = None) -> list[Event]:
         """Take in the next samples.
 
         Parameters
@@ -111,9 +109,8 @@ class FaultWatch:
         step = min(now - state.last_ms, LONGEST_STEP_MS) if state.last_ms is not None else 0
         state.last_ms = now
         if math.isnan(holds):
-            if state.since_ms is not None and now - state.known_ms > _SILENT_MS:
-                return self._end(Closing.NO_DATA, state.known_ms)
-            return None
+            silent = state.since_ms is not None and now - state.known_ms > _SILENT_MS
+            return self._end(Closing.NO_DATA, state.known_ms) if silent else None
         state.known_ms = now
         if holds:
             state.clear_ms = None
@@ -123,12 +120,9 @@ class FaultWatch:
             if state.event is None and now - state.since_ms < self.placed.rule.for_minutes * MINUTE_MS:
                 return None
             return self._write(now)
-        if state.since_ms is None:
-            return None
         state.clear_ms = state.clear_ms if state.clear_ms is not None else now
-        if state.event is None or now - state.clear_ms >= self.placed.rule.clear_minutes * MINUTE_MS:
-            return self._end(Closing.RETURNED, state.clear_ms)
-        return None
+        over = state.event is None or now - state.clear_ms >= self.placed.rule.clear_minutes * MINUTE_MS
+        return self._end(Closing.RETURNED, state.clear_ms) if over else None
 
     def _count(self, values: dict[str, float], limit: float, step_ms: int) -> None:
         state = self._state

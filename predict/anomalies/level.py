@@ -62,7 +62,7 @@ def deviation(days: Sequence[Day], window: int, lag: int = 0) -> Rows | None:
 
 
 def reference(days: Sequence[Day], kind: DayType, before: int) -> list[float] | None:
-    """Median log-ratio of each block over the usable days of one sort before an ordinal; None where they are too few."""
+    """Median log-ratio of each block over the usable days of one sort before an ordinal; None where too few."""
     chosen: list[list[float]] = []
     seen = 0
     for day in reversed(days):
@@ -105,7 +105,9 @@ def common_shift(rows: Rows | None, weights: tuple[int, int]) -> float:
         if row is None:
             continue
         # What stays on at night and on free days raises half of a working day: that is base load, no level.
-        behind = sorted(sign * value for value in row)[_SPARED_BLOCKS] if kind is DayType.WORKING else sign * median(row)
+        behind = (
+            sorted(sign * value for value in row)[_SPARED_BLOCKS] if kind is DayType.WORKING else sign * median(row)
+        )
         if behind < _SHARED * abs(shift):
             return 0.0
     return shift

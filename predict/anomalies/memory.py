@@ -168,9 +168,7 @@ def _judge(memory: Memory, scales: Scales, hour: Hour) -> Spike | None:
         return None
     centre = recent[NEIGHBOURS]
     own = centre.actual - centre.expected
-    around = sorted(
-        d for i, h in enumerate(recent) if i != NEIGHBOURS and math.isfinite(d := h.actual - h.expected)
-    )
+    around = sorted(d for i, h in enumerate(recent) if i != NEIGHBOURS and math.isfinite(d := h.actual - h.expected))
     if not math.isfinite(own) or len(around) < _LEAST_NEIGHBOURS:
         return None
     middle = (around[(len(around) - 1) // 2] + around[len(around) // 2]) / 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -211,7 +212,7 @@ def _spike_scales(residual: Floats, slot: npt.NDArray[np.int64], mean: float) ->
 def _repeats(
     fed: list[Hour], actual: Floats, slot: npt.NDArray[np.int64], mean: float
 ) -> tuple[list[float], list[float]]:
-    again = np.array([False, *(same(b, a) for a, b in zip(actual[:-1], actual[1:], strict=True))])
+    again = np.array([False, *(same(b, a) for a, b in pairwise(actual.tolist()))])
     after_again = np.concatenate([[False], again[:-1]])
     zero = np.abs(actual) <= 1e-6
     possible = np.isfinite(actual) & np.concatenate([[False], np.isfinite(actual[:-1])])
@@ -227,5 +228,3 @@ def _repeats(
     before_zero = np.concatenate([[False], zero[:-1]])
     zeros = [probability(possible & before_zero & (bins == b), 0.1) for b in range(len(ZERO_BINS) + 1)]
     return nonzero, zeros
-
-

@@ -93,8 +93,8 @@ def score(events: Sequence[Event], truths: Sequence[Truth], background: Sequence
     """Match events to what was put in, one to one, each to the earliest that fits.
 
     An event fits what was put in if it is of the same or a compatible kind, was found after the beginning, and overlaps
-    it in time (with the kind's `GRACE_MS`). A shift of the level that begins where a level or drift that was put in ends
-    is its end, and counts neither way.
+    it in time (with the kind's `GRACE_MS`). A shift of the level that begins where a level or drift that was put in
+    ends is its end, and counts neither way.
 
     Parameters
     ----------

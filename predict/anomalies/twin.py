@@ -130,42 +130,46 @@ class TwinWatch:
 
     def _take(self, now: int, value: float, wanted: float) -> Event | None:
         state = self._state
+        end = now + HOUR_MS
         state.last_ms = now
         if math.isfinite(value) and math.isfinite(wanted):
             state.recent.append((now, value, wanted))
         state.recent = [r for r in state.recent if r[0] > now - WINDOW_H * HOUR_MS]
-        end = now + HOUR_MS
         if len(state.recent) < _LEAST_KNOWN_H:
-            if state.event is not None and not state.recent:
-                return self._close(Closing.NO_DATA, end)
-            return None
+            return None if state.event is None or state.recent else self._close(Closing.NO_DATA, end)
         bias = state.agreement.bias
         deviation = math.fsum(v - w - bias for _, v, w in state.recent) / len(state.recent)
         if state.event is None:
-            if abs(deviation) < state.agreement.limit:
-                return None
-            state.size = deviation
-            began = [t for t, v, w in state.recent if abs(v - w - bias) >= abs(deviation) / 2]
-            start = began[0] if began else state.recent[0][0]
-            state.event = Event(
-                id=identity(state.subject, Kind.SENSOR_DEVIATION, start),
-                subject=state.subject,
-                kind=Kind.SENSOR_DEVIATION,
-                start_ms=start,
-                opened_ms=end,
-                updated_ms=end,
-                unit=state.unit,
-            )
-            for t, v, w in state.recent:
-                if t >= start:
-                    self._count(v, w + bias)
-            return self._write(end)
+            return self._open(deviation, end) if abs(deviation) >= state.agreement.limit else None
         if math.copysign(1.0, state.size) * deviation < _RETURN_SHARE * abs(state.size):
             return self._close(Closing.RETURNED, end - WINDOW_H // 2 * HOUR_MS)
         if state.recent[-1][0] == now:
             self._count(value, wanted + bias)
         if abs(deviation) > abs(state.size):
             state.size = deviation
+        return self._write(end)
+
+    def _open(self, deviation: float, end: int) -> Event | None:
+        state, bias = self._state, self._state.agreement.bias
+        state.size = deviation
+        # It began where the sum of what lies beyond half the limit, taken backwards from now, is largest.
+        side, total, most, start = math.copysign(1.0, deviation), 0.0, -math.inf, end
+        for t, v, w in reversed(state.recent):
+            total += side * (v - w - bias) - state.agreement.limit / 2
+            if total > most:
+                most, start = total, t
+        state.event = Event(
+            id=identity(state.subject, Kind.SENSOR_DEVIATION, start),
+            subject=state.subject,
+            kind=Kind.SENSOR_DEVIATION,
+            start_ms=start,
+            opened_ms=end,
+            updated_ms=end,
+            unit=state.unit,
+        )
+        for t, v, w in state.recent:
+            if t >= start:
+                self._count(v, w + bias)
         return self._write(end)
 
     def _count(self, value: float, wanted: float) -> None:
@@ -190,7 +194,7 @@ class TwinWatch:
 
     def _close(self, closing: Closing, end: int) -> Event | None:
         event, self._state.event = self._state.event, None
-        self._state.sums, self._state.size = (0.0, 0.0, 0), 0.0
+        self._state.sums, self._state.size, self._state.recent = (0.0, 0.0, 0), 0.0, []
         if event is None:
             return None
         return msgspec.structs.replace(event, end_ms=max(end, event.start_ms + HOUR_MS), closing=closing)

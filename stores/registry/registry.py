@@ -12,7 +12,7 @@ from stores.registry.sites import Sites
 
 
 class Registry(Sites, Points, Gateways, Commands, Models, Keys, Anomalies):
-    """Sites, buildings, points, gateways, commands, models, keys, anomalies and dead letters; see the modules for each noun.
+    """Sites, buildings, points, gateways, commands, models, keys, anomalies, dead letters; see the modules for each.
 
     Made by ``Registry.open(url)``; used by any number of threads and processes at once. Every method is one
     transaction, durable on return, and raises `core.errors.StoreError` when the database does not answer.
