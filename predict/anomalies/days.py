@@ -16,6 +16,7 @@ BLOCKS: Final = 6
 BLOCK_HOURS: Final = 24 // BLOCKS
 _CLUSTER_GAP_DAYS: Final = 8
 _CLUSTER_DAYS: Final = 6
+_CLUSTER_LEAST: Final = 3
 _CLUSTER_MARGIN_DAYS: Final = 5
 
 
@@ -59,8 +60,8 @@ class Day(msgspec.Struct, array_like=True):
 def day_type(day: date, calendar: Calendar) -> DayType:
     """Working, free, or in a break: the days of a cluster of holidays, like those around Christmas and New Year.
 
-    A break runs from five days before the first to five days after the last of holidays that lie no more than eight
-    days apart and span at least six. Nobody knows from one year how empty a building is in it.
+    A break runs from five days before the first to five days after the last of three or more holidays that lie no more
+    than eight days apart and span at least six. Nobody knows from one year how empty a building is in it.
     """
     if _in_break(day, calendar):
         return DayType.BREAK
@@ -83,7 +84,7 @@ def _in_break(day: date, calendar: Calendar) -> bool:
 
 def _covers(cluster: list[int]) -> bool:
     """Whether day 0 lies in the break that these holidays make."""
-    if not cluster or cluster[-1] - cluster[0] < _CLUSTER_DAYS:
+    if len(cluster) < _CLUSTER_LEAST or cluster[-1] - cluster[0] < _CLUSTER_DAYS:
         return False
     return cluster[0] - _CLUSTER_MARGIN_DAYS <= 0 <= cluster[-1] + _CLUSTER_MARGIN_DAYS
 

@@ -219,7 +219,7 @@ def _repeats(
     bins = np.array([zero_bin(h.expected, mean) for h in fed])
 
     def probability(chosen: npt.NDArray[np.bool_], least: float) -> float:
-        plain = (np.sum(again & chosen) + 0.5) / (np.sum(chosen) + 1.0)
+        plain = (np.sum(again & chosen) + 0.1) / (np.sum(chosen) + 1.0)
         conditional = (np.sum(again & after_again & chosen) + 2 * plain) / (np.sum(after_again & chosen) + 2.0)
         return float(np.clip(max(plain, conditional), least, 0.9995))
 

@@ -149,8 +149,9 @@ def _feed(
     if start_ms >= end_ms:
         return []
     energy = hourly_energy(store, meter, start_ms, end_ms, model.calendar)
-    prediction = expect(store, sensor, model, start_ms, end_ms)
-    return watch.feed(energy.time_ms, energy.kwh, prediction.kwh)
+    # Twice the warm-up: what is expected of an hour must not depend on where a run happens to begin.
+    prediction = expect(store, sensor, model, start_ms - model.warm_up_ms, end_ms)
+    return watch.feed(energy.time_ms, energy.kwh, prediction.kwh[-len(energy.kwh) :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ def _keep(
     price: float | None,
     from_ms: int,
 ) -> list[AnomalyRecord]:
-    """Write events and state in one transaction; what was found in these hours and is not any more is withdrawn."""
+    """Write events and state in one transaction; what was found here before and is not any more is withdrawn."""
     latest = {event.id: event for event in events}
     known = {
         r.id: r
@@ -192,8 +193,6 @@ def _keep(
 
 
 def _record(building_id: str, event: Event, price: float | None) -> AnomalyRecord:
-    number = {"expected": event.expected, "actual": event.actual}
-    evidence = {key: value if np.isfinite(value) else None for key, value in number.items()}
     return AnomalyRecord(
         id=event.id,
         building=building_id,
@@ -205,16 +204,22 @@ def _record(building_id: str, event: Event, price: float | None) -> AnomalyRecor
         updated_ms=event.updated_ms,
         end_ms=event.end_ms,
         closing=event.closing,
-        evidence=evidence
-        | {
+        evidence={
+            "expected": _told(event.expected),
+            "actual": _told(event.actual),
             "unit": event.unit,
             "hours": event.hours,
-            "excess_kwh": event.excess_kwh,
-            "cost_eur": cost(event.excess_kwh, price),
-            "confidence": event.confidence,
+            "excess_kwh": _told(event.excess_kwh),
+            "cost_eur": _told(cost(event.excess_kwh, price)),
+            "confidence": _told(event.confidence),
             "explanation": event.explanation,
         },
     )
+
+
+def _told(value: float | None) -> float | None:
+    """Five digits, more than anybody knows; the last bits differ with where a run begins, and are no news."""
+    return None if value is None or not np.isfinite(value) else float(f"{value:.5g}")
 
 
 def _differs(new: AnomalyRecord, old: AnomalyRecord) -> bool:

@@ -125,17 +125,25 @@ def test_rule_stands_only_where_its_points_are() -> None:
     assert place([rule], [Point(f"torino/calvino/{i}", p.brick_class, "Cel") for i, p in enumerate(mine)]) == []
 
 
+HEAD = """
+[[rule]]
+id = "a"
+scope = "zone"
+points = {t = ["T_Sensor"]}
+for_minutes = 1
+clear_minutes = 1
+"""
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "not toml",
         "[[rule]]\nid = 'a'",
-        "[[rule]]\nid='a'\nscope='zone'\npoints={t=['T_Sensor']}\nfor_minutes=1\nclear_minutes=1\nexplanation='{x}'\n"
-        "when=[{point='t',above=1.0}]",
-        "[[rule]]\nid='a'\nscope='zone'\npoints={t=['T_Sensor']}\nfor_minutes=1\nclear_minutes=1\nexplanation='e'\n"
-        "when=[{point='t'}]",
-        "[[rule]]\nid='a'\nscope='zone'\npoints={t=['T_Sensor']}\nfor_minutes=1\nclear_minutes=1\nexplanation='e'\n"
-        "when=[{point='t',above='nobody'}]",
+        HEAD + "explanation = '{x}'\nwhen = [{point = 't', above = 1.0}]",
+        HEAD + "explanation = 'e'\nwhen = [{point = 't'}]",
+        HEAD + "explanation = 'e'\nwhen = [{point = 't', above = 'nobody'}]",
+        HEAD + "explanation = 'e'\nwhen = []",
     ],
 )
 def test_wrong_rule_is_refused_by_name(tmp_path: Path, text: str) -> None:

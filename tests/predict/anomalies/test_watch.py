@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -134,7 +135,7 @@ def test_shift_from_a_weekend_on_is_one_event_that_is_understood_better() -> Non
 
 @settings(max_examples=8, deadline=None)
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=25), st.booleans())
-def test_blocks_and_restarts_change_nothing(sizes: list[int], *, restart: bool) -> None:
+def test_blocks_and_restarts_change_nothing(sizes: list[int], restart: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
     o = office()
     kwh = changed(WEEKDAY, 20 * DAY, factor=1.3)
     kwh[o.split + WEEKDAY + 30 * DAY + 10] += 90.0
@@ -144,7 +145,7 @@ def test_blocks_and_restarts_change_nothing(sizes: list[int], *, restart: bool) 
     watch = MeterWatch(SUBJECT, o.normal, o.calendar)
     found: dict[str, Event] = {}
     edges = [first, *(first + np.cumsum(sizes)).tolist(), last]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         here = slice(min(start, last), min(end, last))
         found |= {e.id: e for e in watch.feed(o.time_ms[here], kwh[here], o.expected[here])}
         if restart:
