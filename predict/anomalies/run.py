@@ -262,7 +262,7 @@ def _run_rule(
 def _samples(
     store: ReadingStore, placed: Placed, start_ms: int, end_ms: int, calendar: Calendar
 ) -> tuple[Times, dict[str, Floats]]:
-    """Means of a quarter of an hour of every role; what is instant holds until it is read again, for at most an hour."""
+    """Means of a quarter of an hour of every role; an instant value holds until the next, for at most an hour."""
     edges = np.arange(start_ms, end_ms + 1, _STEP_MS, dtype=np.int64)
     values = {}
     for role, point in placed.points.items():
