@@ -12,7 +12,7 @@ CASES: Final = {
     "ingest": ["benchmarks.ingest", "--store", "sqlite", "--store", "influxdb", "--rows", "1", "--rows", "50"],
     "stores": ["benchmarks.stores"],
     "gateway": ["benchmarks.gateway"],
-    "baseline": ["benchmarks.baseline", "data/cambridge"],
+    "baseline": ["benchmarks.peers.baseline", "data/cambridge"],
 }
 
 

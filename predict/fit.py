@@ -12,7 +12,7 @@ from core.calendar import HOUR_MS, Calendar
 from core.config.models import Building
 from core.errors import ConflictError, DomainError, NotFoundError
 from core.points import Point
-from predict.baseline import KIND, TowtBaseline
+from predict.baseline import KIND, DayBaseline
 from predict.figures import Figures, Sufficiency, disqualifications, figures, sufficiency
 from predict.series import Floats, Times, hourly_energy, hourly_temperature
 from stores.port import ReadingStore
@@ -108,7 +108,7 @@ def fit_meter(
     """
     energy = hourly_energy(store, meter, start_ms, end_ms, calendar)
     temperature = hourly_temperature(store, sensor, start_ms, end_ms, calendar)
-    model = TowtBaseline(calendar).fit(energy.time_ms, temperature, energy.kwh)
+    model = DayBaseline(calendar).fit(energy.time_ms, temperature, energy.kwh)
     agreement = figures(energy.kwh, model.predict(energy.time_ms, temperature).kwh)
     held = sufficiency(energy.time_ms, energy.kwh, temperature, calendar)
     kept = BaselineFigures(
@@ -136,7 +136,7 @@ def fit_meter(
     return record
 
 
-def latest_baseline(registry: Registry, meter_id: str, calendar: Calendar) -> tuple[TowtBaseline, FittedModel]:
+def latest_baseline(registry: Registry, meter_id: str, calendar: Calendar) -> tuple[DayBaseline, FittedModel]:
     """Newest baseline of a meter, ready to predict, and its record.
 
     Raises
@@ -147,7 +147,7 @@ def latest_baseline(registry: Registry, meter_id: str, calendar: Calendar) -> tu
     record = registry.latest_model(meter_id, KIND)
     if record is None:
         raise NotFoundError(f"{meter_id} has no baseline yet: fit its building")
-    return TowtBaseline.from_bytes(record.blob, calendar), record
+    return DayBaseline.from_bytes(record.blob, calendar), record
 
 
 def baseline_period(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from core.calendar import Calendar, Step
 from core.errors import DomainError, NotFoundError
 from core.points import Point
-from predict.baseline import Prediction, TowtBaseline
+from predict.baseline import DayBaseline, Prediction
 from predict.fit import BaselineFigures, find_building, find_point, latest_baseline
 from predict.residuals import Residuals, sum_uncertainty_kwh
 from predict.series import Floats, Times, hour_edges, hourly_energy, hourly_temperature
@@ -196,7 +196,7 @@ def expected_energy(
     return expect(store, sensor, model, start_ms, end_ms)
 
 
-def expect(store: ReadingStore, sensor: Point, model: TowtBaseline, start_ms: int, end_ms: int) -> Prediction:
+def expect(store: ReadingStore, sensor: Point, model: DayBaseline, start_ms: int, end_ms: int) -> Prediction:
     """Prediction of `model` for the hours that cover ``[start_ms, end_ms)`` from the stored weather."""
     wanted = hour_edges(start_ms, end_ms, model.calendar)
     edges = hour_edges(start_ms - model.warm_up_ms, end_ms, model.calendar)

@@ -90,6 +90,34 @@ def fill_short_gaps(values: Floats, max_fill: int = MAX_FILL_H) -> Floats:
     return np.where(short, np.interp(index, known, values[known]), np.nan)
 
 
+def fill_as_usual(values: Floats, time_ms: Times) -> Floats:
+    """Unknown hours as is usual for their season and time of day; all NaN where nothing is known.
+
+    Parameters
+    ----------
+    values, time_ms
+        Shape (n,): of hours, NaN where unknown, and their starts, UTC milliseconds.
+
+    Notes
+    -----
+    Least squares on the products of the first harmonics of the year and of the (UTC) day.
+    """
+    known = np.isfinite(values)
+    if known.all() or not known.any():
+        return values.copy()
+    day = time_ms / (24 * HOUR_MS)
+    year, hour = (_first_harmonic(2 * np.pi * angle) for angle in (day / 365.25, day % 1.0))
+    basis = (year[:, :, None] * hour[:, None, :]).reshape(len(values), -1)
+    # A little ridge, so that a week of data does not tell stories about the other half of the year.
+    gram = basis[known].T @ basis[known] + np.diag([1e-9] + [24.0] * (basis.shape[1] - 1))
+    usual = basis @ np.linalg.solve(gram, basis[known].T @ values[known])
+    return np.where(known, values, usual)
+
+
+def _first_harmonic(angle: Floats) -> Floats:
+    return np.stack([np.ones_like(angle), np.cos(angle), np.sin(angle)], axis=1)
+
+
 def usable(series: Series) -> Series:
     """The readings that count in sums: good and uncertain ones with a finite value."""
     keep = (series.quality < BAD_FROM) & np.isfinite(series.value)

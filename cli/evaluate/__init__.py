@@ -5,6 +5,8 @@ from __future__ import annotations
 import typer
 
 from cli.evaluate.anomalies import anomalies
+from cli.evaluate.baseline import baseline
 
 app = typer.Typer(help="Measure the models on recorded and simulated buildings.", no_args_is_help=True)
 app.command("anomalies")(anomalies)
+app.command("baseline")(baseline)

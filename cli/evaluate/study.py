@@ -16,7 +16,7 @@ from predict.anomalies.event import LEVEL_KINDS, Event, Kind
 from predict.anomalies.normal import Normal, Sensitivity, learn
 from predict.anomalies.score import Score, Truth, score
 from predict.anomalies.watch import MeterWatch
-from predict.baseline import TowtBaseline
+from predict.baseline import DayBaseline
 from predict.series import Floats, Times, fill_short_gaps
 from simulators.injections import can_show_shift, inject, shift_from
 
@@ -93,7 +93,7 @@ def study(
     split = meter.split
     temperature = fill_short_gaps(meter.temperature_c)
     try:
-        model = TowtBaseline(meter.calendar).fit(meter.time_ms[:split], temperature[:split], meter.kwh[:split])
+        model = DayBaseline(meter.calendar).fit(meter.time_ms[:split], temperature[:split], meter.kwh[:split])
         # What is known of the first year comes from fits on its other months, as honest as that of the second year.
         expected = model.predict(meter.time_ms, temperature).kwh
         expected[:split] = model.cross_validated_kwh_

@@ -19,7 +19,7 @@ from predict.anomalies.faults import FaultWatch
 from predict.anomalies.normal import learn
 from predict.anomalies.rules import Placed, Rule, place
 from predict.anomalies.watch import MeterWatch
-from predict.baseline import TowtBaseline
+from predict.baseline import DayBaseline
 from predict.fit import BaselineFigures, find_building, find_point, latest_baseline
 from predict.gap import expect
 from predict.series import Floats, Times, hourly_energy, hourly_temperature
@@ -119,7 +119,7 @@ def _begin(
     store: ReadingStore,
     meter: Point,
     sensor: Point,
-    model: TowtBaseline,
+    model: DayBaseline,
     record: FittedModel,
     calendar: Calendar,
     end_ms: int,
@@ -141,7 +141,7 @@ def _feed(
     store: ReadingStore,
     meter: Point,
     sensor: Point,
-    model: TowtBaseline,
+    model: DayBaseline,
     watch: MeterWatch,
     start_ms: int,
     end_ms: int,

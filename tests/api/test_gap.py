@@ -42,7 +42,7 @@ def fitted(world: World) -> World:
 def test_gap_of_a_building_is_actual_minus_predicted_with_its_uncertainty(viewer: httpx.Client, fitted: World) -> None:
     body = viewer.get("/api/v1/gap?building=torino/calvino&start=2026-01-09&end=2026-01-14&step=day").json()
     (gas,) = body["meters"]
-    assert (gas["meter"], gas["baseline"], len(gas["steps"])) == (GAS.id, "towt v1", 5)
+    assert (gas["meter"], gas["baseline"], len(gas["steps"])) == (GAS.id, "days v1", 5)
     total = gas["total"]
     assert total["gap_kwh"] == pytest.approx(total["actual_kwh"] - total["predicted_kwh"])
     assert total["gap_kwh"] / total["predicted_kwh"] == pytest.approx(0.5, abs=0.1)

@@ -103,6 +103,6 @@ def test_the_gap_of_heating_meters_is_measured_over_the_last_day(store: SqliteRe
     assert heating_gaps(store, registry, building, ROME, points=POINTS, now_ms=NOW) == []
     fit_building(store, registry, BUILDING, NOW)
     (gap,) = heating_gaps(store, registry, building, ROME, points=POINTS, now_ms=NOW)
-    assert (gap.meter, gap.total.hours, gap.model) == (GAS.id, 24, f"towt 1 of {GAS.id}")
+    assert (gap.meter, gap.total.hours, gap.model) == (GAS.id, 24, f"days 1 of {GAS.id}")
     assert gap.total.gap_kwh == pytest.approx(use[-25:-1].sum() - use[-25:-1].sum() / 1.48, rel=0.2)
     assert gap.is_excess

@@ -12,7 +12,7 @@ from core.calendar import HOUR_MS, Calendar, Step
 from core.config.models import Building, Site, SqliteStore
 from core.errors import DomainError, NotFoundError
 from core.points import Counter, Measure, Point
-from predict.baseline import KIND, TowtBaseline
+from predict.baseline import KIND, DayBaseline
 from predict.fit import BaselineFigures, fit_building, latest_baseline
 from predict.gap import building_gap, expected_energy
 from stores.registry import Registry
@@ -90,7 +90,7 @@ def test_the_same_data_gives_the_same_model_under_a_new_version(store: SqliteRea
     assert (first.version, second.version) == (1, 2)
     assert first.figures == second.figures
     model, record = latest_baseline(registry, GAS.id, ROME)
-    assert isinstance(model, TowtBaseline)
+    assert isinstance(model, DayBaseline)
     assert record.version == 2
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.calendar import Calendar
 from predict.anomalies.normal import Normal, learn
-from predict.baseline import TowtBaseline
+from predict.baseline import DayBaseline
 from predict.series import Floats, Times
 from simulators.office import office_calendar, office_meter
 
@@ -31,7 +31,7 @@ class Office(NamedTuple):
 def office() -> Office:
     time_ms, kwh, temperature, split = office_meter(1)
     calendar = office_calendar()
-    model = TowtBaseline(calendar).fit(time_ms[:split], temperature[:split], kwh[:split])
+    model = DayBaseline(calendar).fit(time_ms[:split], temperature[:split], kwh[:split])
     expected = model.predict(time_ms, temperature).kwh
     expected[:split] = model.cross_validated_kwh_
     normal = learn(time_ms[:split], kwh[:split], expected[:split], calendar)

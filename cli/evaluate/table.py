@@ -1,0 +1,95 @@
+"""What the evaluations write and print: predictions as Parquet, figures as a table or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from types import TracebackType
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from core.errors import DomainError
+
+_TIMES: Final = ("time_utc", "issue_utc")
+
+
+class PredictionFile:
+    """A Parquet file that grows by one meter at a time, so that memory stays bounded; complete once it is closed.
+
+    Parameters
+    ----------
+    path
+        Written beside itself and put in place at the end.
+
+    Raises
+    ------
+    DomainError
+        The file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._partial = path.with_name(path.name + ".part")
+        self._writer: Any = None
+
+    def __enter__(self) -> Self:
+        """Nothing is opened before the first meter."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Put the file in place unless something went wrong."""
+        if self._writer is None:
+            return
+        self._writer.close()
+        if kind is None:
+            self._partial.replace(self._path)
+        else:
+            self._partial.unlink(missing_ok=True)
+
+    def write(self, building: str, meter: str, columns: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Append the hours of one meter; columns of times are UTC milliseconds."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        rows = len(next(iter(columns.values())))
+        made = {"building": pa.array([building] * rows, pa.string()), "meter": pa.array([meter] * rows, pa.string())}
+        for name, values in columns.items():
+            if name in _TIMES:
+                made[name] = pa.array(values.astype("datetime64[ms]"), pa.timestamp("ms", tz="UTC"))
+            else:
+                made[name] = pa.array(np.asarray(values, np.float64))
+        table = pa.table(made)
+        try:
+            if self._writer is None:
+                self._partial.parent.mkdir(parents=True, exist_ok=True)
+                self._writer = pq.ParquetWriter(self._partial, table.schema, compression="zstd")
+            self._writer.write_table(table)
+        except OSError as problem:
+            raise DomainError(f"{self._path}: {problem}") from problem
+
+
+def medians(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, dict[str, float | int]]:
+    """Median of each figure over the meters of each kind, and how many there are; unknown figures count for nothing."""
+    found: dict[str, dict[str, float | int]] = {}
+    for kind in sorted({row["meter"] for row in rows}):
+        mine = [row for row in rows if row["meter"] == kind]
+        found[kind] = {"meters": len(mine)}
+        for name in names:
+            values = [float(row[name]) for row in mine if row.get(name) is not None]
+            if values:
+                found[kind][name] = round(median(values), 4)
+    return found
+
+
+def each(items: Sequence[Any], what: str, *, quiet: bool) -> Iterator[Any]:
+    """Go through `items` with a progress bar on the terminal's error stream."""
+    from rich.progress import track
+
+    from cli.options import err
+
+    yield from track(items, what, console=err, disable=quiet, transient=True)

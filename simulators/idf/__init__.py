@@ -1,0 +1,1 @@
+"""EnergyPlus models as text: read, edited and written back without the engine."""
