@@ -90,7 +90,7 @@ def _part(
     if not rows:
         return None
     enough = len(rows) >= _LEAST_SHARE * whole and base_kwh > 0
-    excess = statistics.median(r[2] - r[3] for r in rows) / base_kwh if enough else None
+    excess = sorted(r[2] - r[3] for r in rows)[len(rows) // 4] / base_kwh if enough else None
     used, wanted = math.fsum(r[2] for r in rows), math.fsum(r[3] for r in rows)
     return Part(ordinal, rows[0][0], rows[-1][0] + hour_ms, kind, excess, used, wanted, len(rows))
 

@@ -14,7 +14,7 @@ from predict.anomalies.level import KEPT_DAYS
 
 NEIGHBOURS: Final = 3
 """Hours on each side that a spike stands out of."""
-_LEAST_NEIGHBOURS: Final = 4
+_LEAST_NEIGHBOURS: Final = 2
 ZERO_BINS: Final = (0.1, 0.3, 0.6)
 """Expected use as a share of the mean, at which zeros become less and less usual."""
 _LONGEST_GAP_H: Final = 24
@@ -30,8 +30,9 @@ class Scales(msgspec.Struct, frozen=True):
     ----------
     mean_kwh, base_kwh
         Mean of an hour; typical hour of nights.
-    spike_centre, spike_scale
-        Of an hour's difference to its neighbours, per local hour on working (first 24) and free days, kWh.
+    spike
+        By how much an hour usually stands out of those on both sides, per local hour on working (first 24) and free
+        days, kWh.
     repeat
         Probability that a value follows itself once more, per local hour on working and free days.
     repeat_zero
@@ -40,8 +41,7 @@ class Scales(msgspec.Struct, frozen=True):
 
     mean_kwh: float
     base_kwh: float
-    spike_centre: list[float]
-    spike_scale: list[float]
+    spike: list[float]
     repeat: list[float]
     repeat_zero: list[float]
 
@@ -168,12 +168,27 @@ def _judge(memory: Memory, scales: Scales, hour: Hour) -> Spike | None:
         return None
     centre = recent[NEIGHBOURS]
     own = centre.actual - centre.expected
-    around = sorted(d for i, h in enumerate(recent) if i != NEIGHBOURS and math.isfinite(d := h.actual - h.expected))
-    if not math.isfinite(own) or len(around) < _LEAST_NEIGHBOURS:
+    before, after = _side(recent[:NEIGHBOURS]), _side(recent[NEIGHBOURS + 1 :])
+    if not math.isfinite(own) or before is None or after is None:
         return None
-    middle = (around[(len(around) - 1) // 2] + around[len(around) // 2]) / 2
-    centred = own - middle - scales.spike_centre[centre.slot]
-    return Spike(centre.time_ms, centred / scales.spike_scale[centre.slot], centre.actual, centre.actual - centred)
+    stands = stands_out(own, before, after)
+    return Spike(centre.time_ms, stands / scales.spike[centre.slot], centre.actual, centre.actual - stands)
+
+
+def stands_out(own: float, before: float, after: float) -> float:
+    """By how much a value lies beyond both of its sides; 0 on a step or between them."""
+    left, right = own - before, own - after
+    if left * right <= 0:
+        return 0.0
+    return left if abs(left) < abs(right) else right
+
+
+def _side(hours: list[Hour]) -> float | None:
+    """Median of (actual - expected) on one side; None where two of its hours are not known."""
+    known = sorted(d for h in hours if math.isfinite(d := h.actual - h.expected))
+    if len(known) < _LEAST_NEIGHBOURS:
+        return None
+    return (known[(len(known) - 1) // 2] + known[len(known) // 2]) / 2
 
 
 def _follow_run(memory: Memory, scales: Scales, hour: Hour) -> Run | None:

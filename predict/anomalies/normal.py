@@ -184,29 +184,28 @@ def _scales(fed: list[Hour]) -> Scales:
     mean = float(np.nanmean(actual))
     night = np.array([h.clock < 6 for h in fed]) & np.isfinite(actual)
     base = max(float(np.median(actual[night])) if night.any() else 0.0, 0.1 * mean)
-    centre, scale = _spike_scales(actual - expected, slot, mean)
     repeat, repeat_zero = _repeats(fed, actual, slot, mean)
-    return Scales(mean, base, centre, scale, repeat, repeat_zero)
+    return Scales(mean, base, _spike_scales(actual - expected, slot, mean), repeat, repeat_zero)
 
 
-def _spike_scales(residual: Floats, slot: npt.NDArray[np.int64], mean: float) -> tuple[list[float], list[float]]:
+def _spike_scales(residual: Floats, slot: npt.NDArray[np.int64], mean: float) -> list[float]:
+    """Nine tenths of the hours stand out less than 1.645 times so much, as in a normal distribution."""
     n = NEIGHBOURS
     padded = np.concatenate([np.full(n, np.nan), residual, np.full(n, np.nan)])
-    around = np.stack([padded[i : i + len(residual)] for i in range(2 * n + 1) if i != n])
-    whole = np.isfinite(around).all(axis=0) & np.isfinite(residual)
-    difference = np.where(whole, residual - np.median(np.where(np.isfinite(around), around, 0.0), axis=0), np.nan)
-    everywhere = difference[whole]
-    usual = 1.4826 * float(np.median(np.abs(everywhere))) if len(everywhere) else 0.0
-    centre, scale = np.zeros(_SLOTS), np.zeros(_SLOTS)
-    for s in range(_SLOTS):
-        mine = difference[whole & (slot == s)]
-        own = 0.0
-        if len(mine) >= 10:
-            centre[s] = np.median(mine)
-            own = 1.4826 * float(np.median(np.abs(mine - centre[s])))
-        # A quiet hour of a lively meter is no licence to cry at every flicker.
-        scale[s] = max(float(np.hypot(own, 0.5 * usual)), 0.005 * abs(mean), 1e-9)
-    return centre.tolist(), scale.tolist()
+    before, after = (
+        np.stack([padded[i : i + len(residual)] for i in side]) for side in (range(n), range(n + 1, 2 * n + 1))
+    )
+    whole = np.isfinite(before).all(axis=0) & np.isfinite(after).all(axis=0) & np.isfinite(residual)
+    left, right = (residual[whole] - np.median(side[:, whole], axis=0) for side in (before, after))
+    stands = np.where(left * right > 0, np.minimum(np.abs(left), np.abs(right)), 0.0)
+    usual = _size(stands)
+    own = [_size(stands[slot[whole] == s]) for s in range(_SLOTS)]
+    # A quiet hour of a lively meter is no licence to cry at every flicker.
+    return [max(float(np.hypot(size, 0.5 * usual)), 0.005 * abs(mean), 1e-9) for size in own]
+
+
+def _size(values: Floats) -> float:
+    return float(np.quantile(np.abs(values), 0.9)) / 1.645 if len(values) >= 10 else 0.0
 
 
 def _repeats(
