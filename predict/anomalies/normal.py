@@ -41,7 +41,7 @@ class Sensitivity(msgspec.Struct, frozen=True, kw_only=True):
     shifts_per_year: float = 3.0
     drifts_per_year: float = 1.0
     base_per_year: float = 1.5
-    spike_margin: float = 1.2
+    spike_margin: float = 1.5
     stuck_margin: float = 1.02
     shift_margin: float = 1.2
     drift_margin: float = 1.2

@@ -29,7 +29,8 @@ _RETURN_SHARE: Final = 0.4
 _LONGEST_SPIKE_H: Final = 3
 _DRIFT_BEGAN_DAYS: Final = 30
 _STAYS_SHARE: Final = 0.6
-_QUIET_MS: Final = 3 * _DAY_MS
+_QUIET_MS: Final = 2 * _DAY_MS
+_REOPEN_MS: Final = 7 * _DAY_MS
 _SEEN_KEPT_MS: Final = 60 * _DAY_MS
 _SEEN_HELD: Final = 1
 """The second largest of the last 60 days is what the next one must reach."""
@@ -67,6 +68,7 @@ class _State(msgspec.Struct):
     normal: Normal
     memory: Memory
     level: Ongoing | None = None
+    level_before: Ongoing | None = None
     base: Ongoing | None = None
     base_before: Ongoing | None = None
     stuck: Ongoing | None = None
@@ -243,12 +245,9 @@ class MeterWatch:
 
     def _close_day(self, hour: Hour, first: int) -> list[Event]:
         state = self._state
-        found = [self._follow_level(state.level, hour)] if state.level else self._find_level(hour)
-        if state.base is not None:
-            found.append(self._follow_base(state.base, hour, first))
-        elif not (found and found[-1].opened_ms == hour.time_ms + HOUR_MS):
-            found += self._find_base(hour)
-        return found
+        # Base load first: what stays on over a weekend lifts the level of the week's end too.
+        found = [self._follow_base(state.base, hour, first)] if state.base else self._find_base(hour)
+        return found + ([self._follow_level(state.level, hour)] if state.level else self._find_level(hour))
 
     def _find_level(self, hour: Hour) -> list[Event]:
         state = self._state
@@ -256,9 +255,9 @@ class MeterWatch:
         for window, usual in zip(WINDOWS, normal.shift, strict=True):
             limit = self._limit(Kind.LEVEL_SHIFT, usual, hour.time_ms)
             shift = shift_statistic(days, window)
-            if abs(shift) >= limit:
+            if abs(shift) >= limit and (state.base is None or self._day_is_raised(math.expm1(shift))):
                 since = self._onset(window, shift)
-                return [self._open(Kind.LEVEL_SHIFT, since, hour, shift, limit)]
+                return [self._open_shift(since, hour, shift, limit)]
         drift = drift_statistic(days)
         if abs(drift) >= normal.drift:
             since = max(days[0].start_ms, days[-1].start_ms - _DRIFT_BEGAN_DAYS * _DAY_MS)
@@ -321,6 +320,17 @@ class MeterWatch:
                     return day.start_ms
         return since
 
+    def _open_shift(self, since_ms: int, hour: Hour, size: float, limit: float) -> Event:
+        """Open an event, or the last one again when the level had only seemed to return."""
+        state = self._state
+        last = state.level_before
+        if last is None or last.size * size < 0 or since_ms - (last.event.end_ms or since_ms) > _REOPEN_MS:
+            return self._open(Kind.LEVEL_SHIFT, since_ms, hour, size, limit)
+        last.event = msgspec.structs.replace(last.event, end_ms=None, closing=Closing.OPEN)
+        last.counted_ms = max(last.counted_ms, since_ms)
+        state.level, state.level_before = last, None
+        return self._count_days(last, hour)
+
     def _open(self, kind: Kind, since_ms: int, hour: Hour, size: float, limit: float) -> Event:
         state = self._state
         days = state.memory.days
@@ -353,13 +363,14 @@ class MeterWatch:
         self._count_days(ongoing, hour)
         standing = standing_shift(memory.days, _RETURN_DAYS)
         if standing is not None and math.copysign(1.0, ongoing.size) * standing < _RETURN_SHARE * abs(ongoing.size):
-            state.level = None
+            state.level, state.level_before = None, ongoing
             since = memory.days[-_RETURN_DAYS].start_ms
             for day in memory.days:
                 day.set_aside = day.set_aside and day.start_ms < since
             for part in memory.parts:  # those of the other level are no measure any more
                 part.set_aside = part.set_aside or ongoing.event.start_ms <= part.start_ms < since
-            return self._close(ongoing.event, Closing.RETURNED, max(since, ongoing.event.start_ms + HOUR_MS))
+            ongoing.event = self._close(ongoing.event, Closing.RETURNED, max(since, ongoing.event.start_ms + HOUR_MS))
+            return ongoing.event
         if hour.time_ms + HOUR_MS - ongoing.event.opened_ms >= ACCEPTED_AFTER_DAYS * _DAY_MS:
             state.level = None
             memory.days = [d for d in memory.days if d.start_ms >= ongoing.event.start_ms]
@@ -370,7 +381,7 @@ class MeterWatch:
         return ongoing.event
 
     def _follow_base(self, ongoing: Ongoing, hour: Hour, first: int) -> Event:
-        """Count the off-hours that stand above the usual; over after three days in which none did."""
+        """Count the off-hours that stand above the usual; over after two days in which none did."""
         state = self._state
         parts = state.memory.parts
         now_ms = hour.time_ms + HOUR_MS
