@@ -43,8 +43,8 @@ class Sensitivity(msgspec.Struct, frozen=True, kw_only=True):
     base_per_year: float = 1.5
     spike_margin: float = 1.5
     stuck_margin: float = 1.02
-    shift_margin: float = 1.2
-    drift_margin: float = 1.2
+    shift_margin: float = 1.1
+    drift_margin: float = 1.5
     base_margin: float = 1.2
     spike_least: float = 6.5
     stuck_least: float = 14.0

@@ -16,6 +16,7 @@ from predict.anomalies.event import Closing, Event, Kind, confidence, identity
 from predict.anomalies.level import WINDOWS, drift_statistic, median, reference, shift_statistic, standing_shift
 from predict.anomalies.memory import NEIGHBOURS, Hour, Memory, Run, Spike, forget, step
 from predict.anomalies.normal import Normal, hours
+from predict.anomalies.ongoing import Ongoing, close, write
 from predict.anomalies.words import explain
 from predict.series import Floats, Times
 
@@ -34,30 +35,6 @@ _REOPEN_MS: Final = 7 * _DAY_MS
 _SEEN_KEPT_MS: Final = 60 * _DAY_MS
 _SEEN_HELD: Final = 1
 """The second largest of the last 60 days is what the next one must reach."""
-
-
-class Ongoing(msgspec.Struct):
-    """An open event with what its next update needs.
-
-    Attributes
-    ----------
-    usual
-        Factor from expected energy to what was usual of the meter before the event.
-    size
-        Its statistic when found: log-ratio, share of the base load, or nats.
-    last_ms
-        End of the last off-hours that stood above the usual.
-    """
-
-    event: Event
-    usual: float = 1.0
-    size: float = 0.0
-    threshold: float = 1.0
-    actual_kwh: float = 0.0
-    expected_kwh: float = 0.0
-    hours: int = 0
-    last_ms: int = 0
-    counted_ms: int = 0
 
 
 class _State(msgspec.Struct):
@@ -291,7 +268,7 @@ class MeterWatch:
             ongoing = state.base or last  # type: ignore[assignment]  # it was opened just now
         for index in range(first, len(parts)):
             self._count_part(ongoing, parts[index], raised(parts, index, self._moved_ms) or 0.0)
-        return self._write(ongoing, hour.time_ms + HOUR_MS)
+        return write(ongoing, hour.time_ms + HOUR_MS)
 
     def _day_is_raised(self, rise: float) -> bool:
         """Whether the last working day was higher too: then it is no base load but the level."""
@@ -369,7 +346,7 @@ class MeterWatch:
                 day.set_aside = day.set_aside and day.start_ms < since
             for part in memory.parts:  # those of the other level are no measure any more
                 part.set_aside = part.set_aside or ongoing.event.start_ms <= part.start_ms < since
-            ongoing.event = self._close(ongoing.event, Closing.RETURNED, max(since, ongoing.event.start_ms + HOUR_MS))
+            ongoing.event = close(ongoing.event, Closing.RETURNED, max(since, ongoing.event.start_ms + HOUR_MS))
             return ongoing.event
         if hour.time_ms + HOUR_MS - ongoing.event.opened_ms >= ACCEPTED_AFTER_DAYS * _DAY_MS:
             state.level = None
@@ -377,7 +354,7 @@ class MeterWatch:
             memory.parts = [p for p in memory.parts if p.start_ms >= ongoing.event.start_ms]
             for day in memory.days:
                 day.set_aside = False
-            return self._close(ongoing.event, Closing.ACCEPTED, hour.time_ms + HOUR_MS)
+            return close(ongoing.event, Closing.ACCEPTED, hour.time_ms + HOUR_MS)
         return ongoing.event
 
     def _follow_base(self, ongoing: Ongoing, hour: Hour, first: int) -> Event:
@@ -391,14 +368,14 @@ class MeterWatch:
                 self._count_part(ongoing, parts[index], rise)
         if now_ms - ongoing.last_ms >= _QUIET_MS:
             state.base, state.base_before = None, ongoing
-            return self._close(self._write(ongoing, now_ms), Closing.RETURNED, ongoing.last_ms)
+            return close(write(ongoing, now_ms), Closing.RETURNED, ongoing.last_ms)
         if now_ms - ongoing.event.opened_ms >= ACCEPTED_AFTER_DAYS * _DAY_MS:
             state.base = None
             state.memory.parts = [p for p in parts if p.start_ms >= ongoing.event.start_ms]
             for part in state.memory.parts:
                 part.set_aside = False
-            return self._close(self._write(ongoing, now_ms), Closing.ACCEPTED, now_ms)
-        return self._write(ongoing, now_ms)
+            return close(write(ongoing, now_ms), Closing.ACCEPTED, now_ms)
+        return write(ongoing, now_ms)
 
     def _count_part(self, ongoing: Ongoing, part: Part, rise: float) -> None:
         part.set_aside = True
@@ -416,25 +393,7 @@ class MeterWatch:
                 ongoing.hours += day.hours
             day.set_aside = day.set_aside or day.start_ms >= ongoing.event.start_ms
         ongoing.counted_ms = hour.time_ms + HOUR_MS
-        return self._write(ongoing, ongoing.counted_ms)
-
-    def _write(self, ongoing: Ongoing, now_ms: int) -> Event:
-        many = max(ongoing.hours, 1)
-        written = msgspec.structs.replace(
-            ongoing.event,
-            updated_ms=now_ms,
-            expected=ongoing.expected_kwh / many,
-            actual=ongoing.actual_kwh / many,
-            hours=ongoing.hours,
-            excess_kwh=ongoing.actual_kwh - ongoing.expected_kwh,
-            confidence=confidence(ongoing.size, ongoing.threshold),
-        )
-        ongoing.event = msgspec.structs.replace(written, explanation=explain(written))
-        return ongoing.event
-
-    def _close(self, event: Event, closing: Closing, end_ms: int) -> Event:
-        closed = msgspec.structs.replace(event, end_ms=end_ms, closing=closing)
-        return msgspec.structs.replace(closed, explanation=explain(closed))
+        return write(ongoing, ongoing.counted_ms)
 
     def _limit(self, kind: Kind, usual: float, now_ms: int) -> float:
         """Threshold of a kind; a meter that has come to do it all the time must do more of it to be noticed."""
