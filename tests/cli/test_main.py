@@ -13,7 +13,21 @@ import pytest
 
 from tests.cli.conftest import ROOT, Run
 
-COMMANDS = ["demo", "up", "gateway", "ingest", "control", "api", "doctor", "fit", "gap", "simulate", "replay", "enroll"]
+COMMANDS = [
+    "demo",
+    "up",
+    "gateway",
+    "ingest",
+    "control",
+    "api",
+    "doctor",
+    "fit",
+    "gap",
+    "anomalies",
+    "simulate",
+    "replay",
+    "enroll",
+]
 
 
 def test_help_names_every_command(run: Run) -> None:
