@@ -43,7 +43,7 @@ class Part(msgspec.Struct, array_like=True):
     kind
         A `PartKind`.
     excess
-        Median of (actual - expected) as a multiple of the base load; None where too little is known.
+        Lower quartile of (actual - expected) as a multiple of the base load; None where too little is known.
     actual_kwh, expected_kwh, hours
         Sums over the hours known.
     set_aside

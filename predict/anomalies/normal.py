@@ -40,12 +40,12 @@ class Sensitivity(msgspec.Struct, frozen=True, kw_only=True):
     stuck_per_year: float = 0.5
     shifts_per_year: float = 3.0
     drifts_per_year: float = 1.0
-    base_per_year: float = 1.5
+    base_per_year: float = 0.5
     spike_margin: float = 1.5
     stuck_margin: float = 1.02
     shift_margin: float = 1.1
     drift_margin: float = 1.5
-    base_margin: float = 1.2
+    base_margin: float = 1.05
     spike_least: float = 6.5
     stuck_least: float = 14.0
     shift_least: float = 0.095
