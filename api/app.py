@@ -10,7 +10,22 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import RedirectResponse
 from prometheus_client import CollectorRegistry
 
-from api import anomalies, buildings, commands, dead_letters, gap, gateways, health, metrics, points, problems, readings
+from api import (
+    adjustments,
+    anomalies,
+    buildings,
+    commands,
+    contracts,
+    dead_letters,
+    gap,
+    gateways,
+    health,
+    metrics,
+    points,
+    problems,
+    readings,
+    savings,
+)
 from api.access import Services, ThreadStores
 from api.body import BodyLimit
 from core.clock import Clock
@@ -32,6 +47,7 @@ _TAGS: Final = [
     {"name": "readings", "description": "What points said, raw or by step of the site's calendar."},
     {"name": "gap", "description": "What was used against what should have been."},
     {"name": "anomalies", "description": "What is not as it should be, what is at stake, and who knows of it."},
+    {"name": "savings", "description": "What was not used, people's adjustments, contracts and their ledgers."},
     {"name": "commands", "description": "What was asked of the buildings, by whom, why, and how it ended."},
     {"name": "gateways", "description": "The agents in the buildings."},
     {"name": "dead letters", "description": "What could not be used, and why."},
@@ -77,7 +93,11 @@ def create_app(
     app.add_middleware(metrics.RequestMetrics, registry=app.state.metrics)
     app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES)
     problems.install(app)
-    for room in (buildings, points, readings, gap, anomalies, commands, gateways, dead_letters, health, metrics):
+    rooms = (
+        buildings, points, readings, gap, anomalies, savings, adjustments, contracts, commands, gateways, dead_letters,
+        health, metrics,
+    )  # fmt: skip
+    for room in rooms:
         app.include_router(room.router)
     app.add_api_route("/", _to_docs, include_in_schema=False)
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it

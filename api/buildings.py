@@ -17,7 +17,7 @@ from api.routes import resource
 from api.times import utc
 from core.config.models import Building
 from core.errors import NotFoundError
-from stores.registry import ModelRecord, Registry
+from stores.registry import ModelRecord, ModelRole, Registry, RoleGiven
 
 router = resource("buildings", "/buildings")
 
@@ -76,6 +76,8 @@ class BaselineOut(BaseModel):
     fitted: datetime
     fit: FitOut
     sufficiency: SufficiencyOut
+    role: ModelRole | None = Field(description="In use, tried against it, or retired; null: fitted before roles.")
+    role_reason: str = Field(description="Why it has this role.")
     may_claim_savings: bool = Field(description="Its figures and data are within the limits.")
     disqualified: list[str] = Field(description="Why no savings may be claimed with it, in sentences.")
 
@@ -84,7 +86,7 @@ class MeterBaselines(BaseModel):
     """The baselines of one meter."""
 
     meter: str = Field(examples=["torino/calvino/gas"])
-    latest: BaselineOut | None = Field(description="Null: none was fitted yet.")
+    latest: BaselineOut | None = Field(description="The one in use (the champion). Null: none was fitted yet.")
     versions: list[BaselineOut] = Field(description="Newest first.")
 
 
@@ -115,8 +117,10 @@ def get_baselines(site: Name, name: Name, registry: TheRegistry) -> Page[MeterBa
     """Baselines of the building's meters: the one in use, and all versions."""
     items = []
     for meter in _find(registry, site, name).meters:
-        versions = [_baseline(record) for record in registry.models(meter)]
-        items.append(MeterBaselines(meter=meter, latest=versions[0] if versions else None, versions=versions))
+        roles = {(given.kind, given.version): given for given in reversed(registry.model_roles(meter))}
+        versions = [_baseline(record, roles.get((record.kind, record.version))) for record in registry.models(meter)]
+        champion = next((v for v in versions if v.role == ModelRole.CHAMPION), None)
+        items.append(MeterBaselines(meter=meter, latest=champion or next(iter(versions), None), versions=versions))
     return Page(items=items)
 
 
@@ -139,7 +143,7 @@ def _shown(building: Building, timezones: dict[str, str]) -> BuildingOut:
     )
 
 
-def _baseline(record: ModelRecord) -> BaselineOut:
+def _baseline(record: ModelRecord, given: RoleGiven | None) -> BaselineOut:
     # As `predict.fit.BaselineFigures` writes them; one of an older form shows what it has.
     disqualified = record.figures.get("disqualified", ["Nobody has judged its figures."])
     return BaselineOut(
@@ -150,6 +154,8 @@ def _baseline(record: ModelRecord) -> BaselineOut:
         fitted=utc(record.fitted_ms),
         fit=FitOut.model_validate(record.figures.get("fit", {})),
         sufficiency=SufficiencyOut.model_validate(record.figures.get("data", {})),
+        role=None if given is None else given.role,
+        role_reason="" if given is None else given.reason,
         may_claim_savings=not disqualified,
         disqualified=disqualified,
     )

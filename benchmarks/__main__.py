@@ -13,6 +13,8 @@ CASES: Final = {
     "stores": ["benchmarks.stores"],
     "gateway": ["benchmarks.gateway"],
     "baseline": ["benchmarks.peers.baseline", "data/cambridge"],
+    "fleet": ["benchmarks.fleet"],
+    "drift": ["benchmarks.drift"],
 }
 
 

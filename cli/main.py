@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cli import anomalies, doctor, enroll, fit, processes, simulate, up
+from cli import anomalies, doctor, enroll, fit, ledger, processes, savings, simulate, up
 from cli.demo import demo
 from cli.evaluate import app as evaluate
 from core.errors import PromessaError
@@ -46,11 +46,13 @@ for name, command, panel in (
     ("fit", fit.fit, "Look after"),
     ("gap", fit.gap, "Look after"),
     ("anomalies", anomalies.anomalies, "Look after"),
+    ("savings", savings.savings, "Look after"),
     ("simulate", simulate.simulate, "Try out"),
     ("replay", simulate.replay, "Try out"),
 ):
     app.command(name, rich_help_panel=panel)(command)
 app.add_typer(evaluate, name="evaluate", rich_help_panel="Try out")
+app.add_typer(ledger.app, name="ledger", rich_help_panel="Look after")
 app.add_typer(enroll.app, name="enroll", rich_help_panel="Look after")
 
 

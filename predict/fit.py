@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 import msgspec
+import numpy as np
 
 from core.calendar import HOUR_MS, Calendar
 from core.config.models import Building
@@ -16,9 +18,13 @@ from predict.baseline import KIND, DayBaseline
 from predict.figures import Figures, Sufficiency, disqualifications, figures, sufficiency
 from predict.series import Floats, Times, hourly_energy, hourly_temperature
 from stores.port import ReadingStore
-from stores.registry import FittedModel, ModelRecord, Registry
+from stores.registry import FittedModel, ModelRecord, ModelRole, Registry
 
 log = logging.getLogger("promessa.predict")
+
+Baseline: TypeAlias = DayBaseline
+BASELINE_KIND: Final = KIND
+"""The class of the baselines that are fitted today, and its name in the registry; everybody else names them so."""
 
 
 class BaselineFigures(msgspec.Struct, frozen=True):
@@ -27,7 +33,7 @@ class BaselineFigures(msgspec.Struct, frozen=True):
     Attributes
     ----------
     fit
-        Agreement in the baseline period itself, which Guideline 14 judges.
+        Agreement in the baseline period, each day as the other days expect it, which Guideline 14 judges.
     cross_validated
         Agreement on months left out of the fit: what to expect of the next year, before drift.
     data
@@ -61,9 +67,60 @@ class FitOutcome:
     reason: str = ""
 
 
-def fit_building(store: ReadingStore, registry: Registry, building_id: str, now_ms: int) -> list[FitOutcome]:
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """What a baseline is fitted on: consecutive hours.
+
+    Attributes
+    ----------
+    time_ms
+        Shape (n,): start of each hour, UTC milliseconds.
+    temperature_c, kwh
+        Shape (n,), NaN where unknown.
+    """
+
+    time_ms: Times
+    temperature_c: Floats
+    kwh: Floats
+
+    def between(self, start_ms: int, end_ms: int) -> Hours:
+        """Those that start in ``[start_ms, end_ms)``."""
+        here = slice(*np.searchsorted(self.time_ms, (start_ms, end_ms)))
+        return Hours(self.time_ms[here], self.temperature_c[here], self.kwh[here])
+
+    def fingerprint(self) -> str:
+        """SHA-256: the same hours give the same."""
+        digest = hashlib.sha256(self.time_ms.tobytes())
+        for column in (self.temperature_c, self.kwh):
+            digest.update(column.tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted baseline that nobody has kept yet.
+
+    Attributes
+    ----------
+    model
+        Ready to predict.
+    period
+        Of the data, half open, UTC milliseconds.
+    figures
+        For the registry.
+    """
+
+    model: Baseline
+    period: tuple[int, int]
+    figures: BaselineFigures
+
+
+def fit_building(
+    store: ReadingStore, registry: Registry, building_id: str, now_ms: int, by: str = "fit"
+) -> list[FitOutcome]:
     """Fit a baseline for every meter of a building over its configured baseline period, or all that is stored.
 
+    Each becomes the meter's champion, whatever it replaces; `predict.fleet` decides by merit.
     A meter that cannot be fitted is a row with its reason, not an exception.
 
     Raises
@@ -77,9 +134,10 @@ def fit_building(store: ReadingStore, registry: Registry, building_id: str, now_
     for meter_id in building.meters:
         try:
             meter = find_point(registry, meter_id, f"meter of {building_id}")
-            start_ms, end_ms = baseline_period(store, building, meter_id, calendar, now_ms)
-            record = fit_meter(
-                store, registry, meter, sensor, calendar, start_ms=start_ms, end_ms=end_ms, now_ms=now_ms
+            period = baseline_period(store, building, meter_id, calendar, now_ms)
+            fitted = fit_hours(read_hours(store, meter, sensor, calendar, *period), calendar, sensor.id)
+            record = keep_baseline(
+                registry, meter_id, fitted, role=ModelRole.CHAMPION, by=by, reason="fitted on request", now_ms=now_ms
             )
             outcomes.append(FitOutcome(meter_id, record))
         except (DomainError, NotFoundError, ConflictError) as error:
@@ -88,66 +146,142 @@ def fit_building(store: ReadingStore, registry: Registry, building_id: str, now_
     return outcomes
 
 
-def fit_meter(
-    store: ReadingStore,
-    registry: Registry,
-    meter: Point,
-    sensor: Point,
-    calendar: Calendar,
-    *,
-    start_ms: int,
-    end_ms: int,
-    now_ms: int,
-) -> ModelRecord:
-    """Fit one meter on ``[start_ms, end_ms)`` and keep the baseline as its newest version.
+def read_hours(
+    store: ReadingStore, meter: Point, sensor: Point, calendar: Calendar, start_ms: int, end_ms: int
+) -> Hours:
+    """The hours that cover ``[start_ms, end_ms)``, as the store knows them.
 
     Raises
     ------
     DomainError
-        The period has no hour with both energy and outdoor temperature, or the meter measures no energy.
+        The meter measures no energy.
     """
     energy = hourly_energy(store, meter, start_ms, end_ms, calendar)
-    temperature = hourly_temperature(store, sensor, start_ms, end_ms, calendar)
-    model = DayBaseline(calendar).fit(energy.time_ms, temperature, energy.kwh)
-    agreement = figures(energy.kwh, model.predict(energy.time_ms, temperature).kwh)
-    held = sufficiency(energy.time_ms, energy.kwh, temperature, calendar)
+    return Hours(energy.time_ms, hourly_temperature(store, sensor, start_ms, end_ms, calendar), energy.kwh)
+
+
+def fit_hours(hours: Hours, calendar: Calendar, sensor_id: str) -> Fitted:
+    """Fit a baseline and judge it; no I/O.
+
+    Parameters
+    ----------
+    sensor_id
+        Where the temperature comes from.
+
+    Raises
+    ------
+    DomainError
+        No hour has both energy and outdoor temperature.
+    """
+    model = Baseline(calendar).fit(hours.time_ms, hours.temperature_c, hours.kwh)
+    agreement = figures(hours.kwh, model.left_out_kwh_)
+    held = sufficiency(hours.time_ms, hours.kwh, hours.temperature_c, calendar)
     kept = BaselineFigures(
         fit=agreement,
-        cross_validated=figures(energy.kwh, model.cross_validated_kwh_),
+        cross_validated=figures(hours.kwh, model.cross_validated_kwh_),
         data=held,
         disqualified=disqualifications(agreement, held),
-        temperature=sensor.id,
+        temperature=sensor_id,
         temperature_low_c=model.temperature_range_c_[0],
         temperature_high_c=model.temperature_range_c_[1],
-        data_sha256=_fingerprint(energy.time_ms, temperature, energy.kwh),
+        data_sha256=hours.fingerprint(),
     )
-    record = registry.put_model(
-        meter.id,
-        KIND,
-        period=(int(energy.time_ms[0]), int(energy.time_ms[-1]) + HOUR_MS),
-        figures=msgspec.to_builtins(kept),
-        blob=model.to_bytes(),
+    return Fitted(model, (int(hours.time_ms[0]), int(hours.time_ms[-1]) + HOUR_MS), kept)
+
+
+def keep_baseline(
+    registry: Registry, meter_id: str, fitted: Fitted, *, role: ModelRole, by: str, reason: str, now_ms: int
+) -> ModelRecord:
+    """Keep a fitted baseline as the meter's next version, with the role that it gets and why.
+
+    Raises
+    ------
+    ConflictError
+        Another process kept one in the same moment.
+    """
+    return keep_blob(
+        registry, meter_id, fitted.model.to_bytes(), fitted.period, fitted.figures, role=role, by=by, reason=reason,
         now_ms=now_ms,
-    )
+    )  # fmt: skip
+
+
+def keep_blob(
+    registry: Registry,
+    meter_id: str,
+    blob: bytes,
+    period: tuple[int, int],
+    kept: BaselineFigures,
+    *,
+    role: ModelRole,
+    by: str,
+    reason: str,
+    now_ms: int,
+) -> ModelRecord:
+    """`keep_baseline` of a model that is bytes already, because it was fitted elsewhere."""
+    with registry.together():
+        record = registry.put_model(
+            meter_id, BASELINE_KIND, period=period, figures=msgspec.to_builtins(kept), blob=blob, now_ms=now_ms
+        )
+        registry.give_role(meter_id, BASELINE_KIND, record.version, role, by=by, reason=reason, now_ms=now_ms)
     log.info(
-        "baseline_fitted meter=%s version=%d cv_rmse=%s nmbe=%s coverage=%.3f disqualified=%d",
-        meter.id, record.version, agreement.cv_rmse, agreement.nmbe, held.coverage, len(kept.disqualified),
+        "baseline_fitted meter=%s version=%d role=%s cv_rmse=%s nmbe=%s coverage=%.3f disqualified=%d",
+        meter_id, record.version, role.value, kept.fit.cv_rmse, kept.fit.nmbe, kept.data.coverage,
+        len(kept.disqualified),
     )  # fmt: skip
     return record
 
 
-def latest_baseline(registry: Registry, meter_id: str, calendar: Calendar) -> tuple[DayBaseline, FittedModel]:
-    """Newest baseline of a meter, ready to predict, and its record.
+def latest_baseline(registry: Registry, meter_id: str, calendar: Calendar) -> tuple[Baseline, FittedModel]:
+    """Baseline of a meter that is in use (its champion), ready to predict, and its record.
 
     Raises
     ------
     NotFoundError
         None was fitted yet.
     """
-    record = registry.latest_model(meter_id, KIND)
+    record = champion_of(registry, meter_id)
     if record is None:
         raise NotFoundError(f"{meter_id} has no baseline yet: fit its building")
-    return DayBaseline.from_bytes(record.blob, calendar), record
+    return open_baseline(record.blob, calendar), record
+
+
+def champion_of(registry: Registry, meter_id: str) -> FittedModel | None:
+    """Record of the baseline in use, None when there is none."""
+    return registry.champion(meter_id, BASELINE_KIND)
+
+
+def last_fit_ms(registry: Registry, meter_id: str) -> int:
+    """When a baseline of the meter was last fitted, whatever came of it; 0 for never."""
+    return registry.last_fitted_ms(meter_id, BASELINE_KIND)
+
+
+def open_baseline(blob: bytes, calendar: Calendar) -> Baseline:
+    """Baseline of a blob, ready to predict.
+
+    Raises
+    ------
+    DomainError
+        It is not one of ours, or of another time zone.
+    """
+    return Baseline.from_bytes(blob, calendar)
+
+
+def baseline_of_version(
+    registry: Registry, meter_id: str, kind: str, version: int, calendar: Calendar
+) -> tuple[Baseline, FittedModel]:
+    """A certain baseline of a meter, whatever is in use now, and its record.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such version.
+    DomainError
+        It is of a kind that this version of Promessa cannot open.
+    """
+    record = registry.model(meter_id, kind, version)
+    if record is None:
+        raise NotFoundError(f"{meter_id} has no {kind} baseline of version {version}")
+    return open_baseline(record.blob, calendar), record
 
 
 def baseline_period(
@@ -186,10 +320,3 @@ def find_point(registry: Registry, point_id: str, what: str) -> Point:
     if point is None:
         raise NotFoundError(f"{what}: point {point_id or '(none configured)'} is not in the registry")
     return point
-
-
-def _fingerprint(time_ms: Times, *columns: Floats) -> str:
-    digest = hashlib.sha256(time_ms.tobytes())
-    for column in columns:
-        digest.update(column.tobytes())
-    return digest.hexdigest()

@@ -68,16 +68,48 @@ def sum_uncertainty_kwh(residuals: Residuals, hours: npt.ArrayLike) -> Floats:
     a day and more, by the day; the wider counts.
     """
     m = np.asarray(hours, np.float64)
-    hourly = _half_width(m, residuals.hours, residuals.sigma_kwh, residuals.rho)
-    daily = _half_width(m / 24, residuals.hours / 24, residuals.day_sigma_kwh, residuals.day_rho)
+    hourly = _of_sums(m, residuals.hours, residuals.sigma_kwh, residuals.rho)
+    daily = _of_sums(m / 24, residuals.hours / 24, residuals.day_sigma_kwh, residuals.day_rho)
     return np.where(m >= 24, np.maximum(hourly, daily), hourly)
 
 
-def _half_width(m: Floats, n: float, sigma: float, rho: float) -> Floats:
-    effective = max(n * (1 - rho) / (1 + rho), 1.0)
+def effective_count(n: float, rho: float) -> float:
+    """How many independent errors `n` errors with lag-one correlation `rho` are worth: n' of annex B, at least 1."""
+    return max(n * (1 - rho) / (1 + rho), 1.0)
+
+
+def half_width(
+    sigma: float, m: npt.ArrayLike, n_effective: float, memory: npt.ArrayLike, *, t: float, factor: npt.ArrayLike
+) -> Floats:
+    """Half width of the interval of a sum of `m` errors, in the unit of `sigma`: annex B in absolute terms.
+
+    ::
+
+        u = factor t sigma sqrt(m memory (1 + 2/n'))
+
+    Parameters
+    ----------
+    sigma
+        Root mean square of one error.
+    m
+        Number of errors in the sum, any shape.
+    n_effective
+        n': independent errors that the baseline was fitted on.
+    memory
+        By how much correlation inflates the variance of the sum: n/n' in annex B.
+    t
+        Of Student, for the confidence wanted.
+    factor
+        1.26 (Reddy and Claridge), or the polynomial of Sun and Baltazar.
+    """
+    spread = np.sqrt(np.asarray(m, np.float64) * np.asarray(memory, np.float64) * (1 + 2 / n_effective))
+    return np.asarray(np.asarray(factor, np.float64) * t * sigma * spread, np.float64)
+
+
+def _of_sums(m: Floats, n: float, sigma: float, rho: float) -> Floats:
     memory = (1 + rho) / (1 - rho) - 2 * rho * (1 - rho**m) / (np.maximum(m, 1e-9) * (1 - rho) ** 2)
     inflation = np.where(m <= 1, 1.0, np.maximum(memory, 1.0))
-    return np.asarray(REDDY_CLARIDGE * T_90 * sigma * np.sqrt(m * inflation * (1 + 2 / effective)), np.float64)
+    return half_width(sigma, m, effective_count(n, rho), inflation, t=T_90, factor=REDDY_CLARIDGE)
 
 
 def _lag_one(values: Floats) -> float:

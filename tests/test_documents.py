@@ -56,7 +56,19 @@ def test_every_key_of_the_configuration_is_explained() -> None:
     text = (ROOT / "docs/configuration.md").read_text()
     tables = " ".join(line for line in text.splitlines() if line.startswith("|"))
     explained = {word.rpartition(".")[2] for word in re.findall(r"`([a-z0-9_.]+)`", tables)}
-    sections = {"broker", "sites", "buildings", "gateway", "store", "sqlite", "influxdb", "registry", "ingest", "api"}
+    sections = {
+        "broker",
+        "sites",
+        "buildings",
+        "gateway",
+        "store",
+        "sqlite",
+        "influxdb",
+        "registry",
+        "ingest",
+        "api",
+        "fleet",
+    }
     assert _keys(Config) - explained - sections == set()
 
 

@@ -10,6 +10,7 @@ import typer
 
 from cli.options import AsJson, err, number, out, print_json
 
+_WHOLE_MONTH_H: Final = 600
 _SHOWN: Final = ("cv_rmse", "nmbe", "coverage_80", "cpu_s")
 
 
@@ -27,7 +28,7 @@ def baseline(
     from rich.table import Table
 
     from cli.evaluate.archive import read_archive
-    from cli.evaluate.table import PredictionFile, each, medians
+    from cli.evaluate.table import PredictionFile, each, show_summary, summarise
 
     meters = list(read_archive(directory))
     rows: list[dict[str, Any]] = []
@@ -37,16 +38,19 @@ def baseline(
             rows.append(row)
             if columns is not None:
                 file.write(meter.building, meter.meter, columns)
-    whole = medians(rows, ["cv_rmse", "nmbe", "abs_nmbe", "coverage_80", "cross_validated_cv_rmse", "cpu_s"])
+    whole = summarise(
+        rows, ["cv_rmse", "nmbe", "abs_nmbe", "coverage_80", "months_inside_90", "cross_validated_cv_rmse", "cpu_s"]
+    )
     if as_json:
-        print_json({"meters": rows, "medians": whole})
+        print_json(
+            {"meters": rows, "medians": {kind: found["median"] for kind, found in whole.items()}, "summary": whole}
+        )
         return
     table = Table("building", "meter", "CV(RMSE) %", "NMBE %", "in 80 %", "CPU s", "remarks", box=None)
     for row in rows:
         table.add_row(row["building"], row["meter"], *(number(row.get(name)) for name in _SHOWN), row["reason"])
     out.print(table)
-    for kind, figures in whole.items():
-        out.print(f"median {kind}: " + ", ".join(f"{name} {value}" for name, value in figures.items()))
+    show_summary(whole)
     if failed := sum(bool(row["reason"]) for row in rows):
         err.print(f"{failed} of {len(rows)} meters could not be fitted", style="yellow")
 
@@ -85,6 +89,28 @@ def _judge(meter: Any) -> tuple[dict[str, Any], dict[str, Any] | None]:
         "abs_nmbe": None if found.nmbe is None else abs(found.nmbe),
         "hours": found.hours,
         "coverage_80": float(inside[known].mean()) if known.any() else None,
+        "months_inside_90": _months_inside(meter, model, asked, start, expected),
         "cross_validated_cv_rmse": learnt.cv_rmse,
     }
     return row, {"time_utc": meter.time_ms[later], "predicted": expected, "p10": low, "p90": high}
+
+
+def _months_inside(meter: Any, model: Any, asked: Any, start: int, expected: Any) -> float | None:
+    """Share of almost whole months of the second year whose error is within the 90 % interval of their sum."""
+    import numpy as np
+
+    from core.calendar import Step
+    from predict.residuals import T_90
+
+    months = np.array(meter.calendar.edges(int(meter.time_ms[meter.train_end]), int(meter.time_ms[-1]) + 1, Step.MONTH))
+    actual, month = meter.kwh[meter.train_end :], np.searchsorted(months, meter.time_ms[start:], side="right") - 1
+    lead = meter.train_end - start
+    month[lead:][~np.isfinite(actual)] = -1
+    month[:lead] = -1
+    if not (month >= 0).any():
+        return None
+    spread = model.sum_spread_kwh(*asked[:2], month, asked[2])
+    counted = month[lead:] >= 0
+    error = np.bincount(month[lead:][counted], (actual - expected)[counted], minlength=len(spread))
+    whole = np.bincount(month[lead:][counted], minlength=len(spread)) > _WHOLE_MONTH_H
+    return float(np.mean(np.abs(error[whole]) <= T_90 * spread[whole])) if whole.any() else None

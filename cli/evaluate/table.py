@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -73,17 +73,36 @@ class PredictionFile:
             raise DomainError(f"{self._path}: {problem}") from problem
 
 
-def medians(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, dict[str, float | int]]:
-    """Median of each figure over the meters of each kind, and how many there are; unknown figures count for nothing."""
-    found: dict[str, dict[str, float | int]] = {}
+Summary: TypeAlias = dict[str, dict[str, dict[str, float]]]
+
+
+def summarise(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Summary:
+    """Median, mean and number of each figure over the meters of each kind; unknown figures count for nothing."""
+    found: Summary = {}
     for kind in sorted({row["meter"] for row in rows}):
-        mine = [row for row in rows if row["meter"] == kind]
-        found[kind] = {"meters": len(mine)}
-        for name in names:
-            values = [float(row[name]) for row in mine if row.get(name) is not None]
-            if values:
-                found[kind][name] = round(median(values), 4)
+        known = {name: [float(row[name]) for row in rows if row["meter"] == kind and row.get(name) is not None]
+                 for name in names}  # fmt: skip
+        found[kind] = {
+            "median": {name: round(median(values), 4) for name, values in known.items() if values},
+            "mean": {name: round(fmean(values), 4) for name, values in known.items() if values},
+            "meters": {name: len(values) for name, values in known.items()},
+        }
     return found
+
+
+def show_summary(summary: Summary) -> None:
+    """Print medians and means, a line a kind and figure set."""
+    from rich.table import Table
+
+    from cli.options import number, out
+
+    names = list(dict.fromkeys(name for found in summary.values() for name in found["median"]))
+    table = Table("", "meters", *names, box=None)
+    for kind, found in summary.items():
+        for what in ("median", "mean"):
+            shown = (number(found[what].get(name)) for name in names)
+            table.add_row(f"{what} {kind}", str(max(found["meters"].values(), default=0)), *shown)
+    out.print(table)
 
 
 def each(items: Sequence[Any], what: str, *, quiet: bool) -> Iterator[Any]:

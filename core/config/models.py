@@ -396,6 +396,50 @@ class Api(_Section, frozen=True, kw_only=True):
     stale_after_s: float = 900.0
 
 
+class Fleet(_Section, frozen=True, kw_only=True):
+    """How baselines are fitted and refitted, and where.
+
+    Attributes
+    ----------
+    backend
+        ``loky``: processes of this machine; ``threading``: threads, for tests; ``dask``: a cluster.
+    scheduler
+        Address of the Dask scheduler, ``tcp://127.0.0.1:8786``; its workers reach store and code themselves.
+    jobs
+        Processes or threads; -1: one for each core. A cluster has as many as it has.
+    meters_per_task
+        Meters that a worker takes at a time.
+    refit_every_days
+        A baseline without a fixed period is challenged so often.
+    window_days
+        Days of data that a challenger is fitted on.
+    held_out_days
+        Newest days, on which champion and challenger are compared; neither has seen them.
+    promote_margin_percent
+        A challenger whose CV(RMSE) there is lower by this much, percent of the champion's, takes its place.
+    drift_percent
+        A bias of 30 days below this, percent of what was predicted, is no drift.
+    """
+
+    backend: Literal["loky", "threading", "dask"] = "loky"
+    scheduler: str = ""
+    jobs: int = -1
+    meters_per_task: int = 8
+    refit_every_days: int = 30
+    window_days: int = 365
+    held_out_days: int = 28
+    promote_margin_percent: float = 5.0
+    drift_percent: float = 5.0
+
+    def __post_init__(self) -> None:
+        if self.backend == "dask" and not self.scheduler:
+            raise DomainError("a Dask cluster needs the address of its scheduler, for example tcp://127.0.0.1:8786")
+        if self.jobs == 0 or min(self.meters_per_task, self.refit_every_days, self.window_days) < 1:
+            raise DomainError("jobs is -1 or more than 0, meters_per_task and days are at least 1")
+        if self.held_out_days < 7:
+            raise DomainError("less than a week held out says nothing about weekends: held_out_days is at least 7")
+
+
 class Config(_Section, frozen=True, kw_only=True):
     """Everything; a process uses the sections it needs."""
 
@@ -407,6 +451,7 @@ class Config(_Section, frozen=True, kw_only=True):
     registry: Registry = msgspec.field(default_factory=Registry)
     ingest: Ingest = msgspec.field(default_factory=Ingest)
     api: Api = msgspec.field(default_factory=Api)
+    fleet: Fleet = msgspec.field(default_factory=Fleet)
 
     def site(self, site_id: str) -> Site | None:
         """Site of that id, None when it is not configured."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from stores.registry.adjustments import Adjustments
 from stores.registry.anomalies import Anomalies
 from stores.registry.commands import Commands
+from stores.registry.contracts import Contracts
 from stores.registry.gateways import Gateways
 from stores.registry.keys import Keys
-from stores.registry.models import Models
+from stores.registry.ledger import Ledgers
 from stores.registry.points import Points
+from stores.registry.roles import Roles
 from stores.registry.sites import Sites
 
 
-class Registry(Sites, Points, Gateways, Commands, Models, Keys, Anomalies):
-    """Sites, buildings, points, gateways, commands, models, keys, anomalies, dead letters; see the modules for each.
+class Registry(Sites, Points, Gateways, Commands, Roles, Keys, Adjustments, Contracts, Ledgers, Anomalies):
+    """Sites, buildings, points, gateways, commands, models, keys, savings, anomalies, dead letters; see each module.
 
     Made by ``Registry.open(url)``; used by any number of threads and processes at once. Every method is one
     transaction, durable on return, and raises `core.errors.StoreError` when the database does not answer.

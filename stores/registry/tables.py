@@ -217,3 +217,69 @@ anomaly_watch: Final = Table(
     Column("settled_ms", BigInteger, nullable=False),
     Column("blob", LargeBinary, nullable=False),
 )
+
+adjustment: Final = Table(
+    "adjustment",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("id", _Words(64), nullable=False, unique=True),
+    Column("meter", _Words(200), nullable=False, index=True),
+    Column("building", _Words(200), nullable=False, index=True),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger),
+    Column("basis", _Words(16), nullable=False),
+    Column("amount", Double, nullable=False),
+    Column("uncertainty_percent", Double, nullable=False),
+    Column("why", _Words(), nullable=False),
+    Column("evidence", _Words(), nullable=False),
+    Column("entered_by", _Words(), nullable=False),
+    Column("entered_ms", BigInteger, nullable=False),
+    Column("superseded_ms", BigInteger),
+    Column("superseded_by", _Words(), nullable=False),
+    Column("superseded_why", _Words(), nullable=False),
+    Column("replaces", _Words(64), unique=True),
+    sqlite_autoincrement=True,
+)
+
+contract: Final = Table(
+    "contract",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("id", _Words(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("definition", Text, nullable=False),
+    Column("entered_by", _Words(), nullable=False),
+    Column("entered_ms", BigInteger, nullable=False),
+    Column("why", _Words(), nullable=False),
+    UniqueConstraint("id", "version"),
+    sqlite_autoincrement=True,
+)
+
+# Only ever appended to; each line holds the hash of the one before, so that tampering shows.
+ledger_line: Final = Table(
+    "ledger_line",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("contract", _Words(64), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("previous", _Words(64), nullable=False),
+    Column("hash", _Words(64), nullable=False),
+    UniqueConstraint("contract", "position"),
+    sqlite_autoincrement=True,
+)
+
+model_role: Final = Table(
+    "model_role",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("meter", _Words(200), nullable=False),
+    Column("kind", _Words(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("role", _Words(16), nullable=False),
+    Column("time_ms", BigInteger, nullable=False),
+    Column("given_by", _Words(), nullable=False),
+    Column("reason", _Words(), nullable=False),
+    Index("ix_model_role_meter_kind", "meter", "kind"),
+    sqlite_autoincrement=True,
+)

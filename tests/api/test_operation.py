@@ -136,6 +136,4 @@ def test_documentation_names_every_resource(nobody: httpx.Client) -> None:
 
 
 def _named(path: str) -> str:
-    for given, written in {"{point_id}": "{id}", "{command_id}": "{id}", "{point_id:path}": "{id}"}.items():
-        path = path.replace(given, written)
-    return path
+    return re.sub(r"\{\w+_id(:path)?\}", "{id}", path)

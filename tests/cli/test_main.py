@@ -24,6 +24,8 @@ COMMANDS = [
     "fit",
     "gap",
     "anomalies",
+    "savings",
+    "ledger",
     "simulate",
     "replay",
     "enroll",

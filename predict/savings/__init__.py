@@ -1,0 +1,1 @@
+"""Savings: avoided energy, non-routine adjustments, and the ledger of a guaranteed saving."""
