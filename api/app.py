@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from api import (
     adjustments,
+    anomalies,
     buildings,
     commands,
     contracts,
@@ -50,6 +51,7 @@ _TAGS: Final = [
     {"name": "gap", "description": "What was used against what should have been."},
     {"name": "promises", "description": "What was promised, what energy costs and emits, and the three curves."},
     {"name": "forecast", "description": "What will be used in the hours to come."},
+    {"name": "anomalies", "description": "What is not as it should be, what is at stake, and who knows of it."},
     {"name": "savings", "description": "What was not used, people's adjustments, contracts and their ledgers."},
     {"name": "commands", "description": "What was asked of the buildings, by whom, why, and how it ended."},
     {"name": "gateways", "description": "The agents in the buildings."},
@@ -97,8 +99,8 @@ def create_app(
     app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES)
     problems.install(app)
     rooms = (
-        buildings, points, readings, gap, forecast, promises, curves, savings, adjustments, contracts, commands,
-        gateways, dead_letters, health, metrics,
+        buildings, points, readings, gap, forecast, promises, curves, anomalies, savings, adjustments, contracts,
+        commands, gateways, dead_letters, health, metrics,
     )  # fmt: skip
     for room in rooms:
         app.include_router(room.router)

@@ -15,6 +15,7 @@ from api.health import Freshness
 from api.problems import documented
 from core.clock import monotonic_s
 from core.codec import Status
+from predict.anomalies.event import Kind
 from stores.registry import CommandState
 
 router = APIRouter(tags=["operation"])
@@ -64,6 +65,11 @@ class Platform:
         for state in CommandState:
             commands.add_metric([state], counts.get(state, 0))
         yield commands
+        open_events = registry.count_open_anomalies()
+        anomalies = GaugeMetricFamily("promessa_anomalies_open", "Anomalies that go on, by kind.", labels=["kind"])
+        for kind in Kind:
+            anomalies.add_metric([kind], open_events.get(kind, 0))
+        yield anomalies
         yield from self._gateways()
 
     def _gateways(self) -> Iterable[Metric]:

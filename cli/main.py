@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cli import doctor, enroll, fit, forecast, gap, ledger, processes, savings, simulate, up
+from cli import anomalies, doctor, enroll, fit, forecast, gap, ledger, processes, savings, simulate, up
 from cli.demo import demo
 from cli.evaluate import app as evaluate
 from core.errors import PromessaError
@@ -44,6 +44,7 @@ for name, command, panel in (
     ("api", processes.api, "Run"),
     ("doctor", doctor.doctor, "Look after"),
     ("fit", fit.fit, "Look after"),
+    ("anomalies", anomalies.anomalies, "Look after"),
     ("savings", savings.savings, "Look after"),
     ("forecast", forecast.forecast, "Look after"),
     ("simulate", simulate.simulate, "Try out"),

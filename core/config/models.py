@@ -160,6 +160,8 @@ class Building(_Section, frozen=True, kw_only=True):
         Local dates of the baseline period, half open; without them, all that is stored at the time of the fit.
     floor_area_m2
         Heated floor area.
+    price_eur_per_kwh
+        Price of a meter's energy by its point id; without one, what is at stake is told in kWh only.
     """
 
     id: str
@@ -169,6 +171,7 @@ class Building(_Section, frozen=True, kw_only=True):
     outdoor_temperature: str = ""
     baseline_start: dt.date | None = None
     baseline_end: dt.date | None = None
+    price_eur_per_kwh: dict[str, float] = {}
     control: Control | None = None
 
     def __post_init__(self) -> None:

@@ -1,6 +1,7 @@
 """The registry: sites, buildings, points, gateways, commands, models, savings, keys and dead letters, in SQL."""
 
 from stores.registry.adjustments import Adjustment, Basis
+from stores.registry.anomalies import Acknowledgement, AnomalyRecord, WatchRecord
 from stores.registry.commands import CommandEvent, CommandRecord, CommandState
 from stores.registry.contracts import Contract, ContractRecord, Price, Settlement, Term
 from stores.registry.dead_letters import DeadLetter
@@ -13,7 +14,9 @@ from stores.registry.registry import Registry
 from stores.registry.roles import ModelRole, RoleGiven
 
 __all__ = [
+    "Acknowledgement",
     "Adjustment",
+    "AnomalyRecord",
     "ApiKey",
     "Basis",
     "CommandEvent",
@@ -37,4 +40,5 @@ __all__ = [
     "RoleGiven",
     "Settlement",
     "Term",
+    "WatchRecord",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stores.registry.adjustments import Adjustments
+from stores.registry.anomalies import Anomalies
 from stores.registry.commands import Commands
 from stores.registry.contracts import Contracts
 from stores.registry.gateways import Gateways
@@ -14,8 +15,8 @@ from stores.registry.roles import Roles
 from stores.registry.sites import Sites
 
 
-class Registry(Sites, Points, Gateways, Commands, Roles, Keys, Adjustments, Contracts, Ledgers, Promises):
-    """Everything but readings: sites, buildings, points, commands, models, keys, savings, promises; see each noun's module.
+class Registry(Sites, Points, Gateways, Commands, Roles, Keys, Adjustments, Contracts, Ledgers, Promises, Anomalies):
+    """Everything but readings: buildings, points, commands, models, savings, promises, anomalies; see each module.
 
     Made by ``Registry.open(url)``; used by any number of threads and processes at once. Every method is one
     transaction, durable on return, and raises `core.errors.StoreError` when the database does not answer.

@@ -206,6 +206,47 @@ api_key: Final = Table(
     ),
 )
 
+anomaly: Final = Table(
+    "anomaly",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("id", _Words(64), nullable=False, unique=True),
+    Column("building", _Words(200), nullable=False),
+    Column("subject", _Words(200), nullable=False, index=True),
+    Column("kind", _Words(32), nullable=False),
+    Column("rule", _Words(64), nullable=False),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("opened_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger),
+    Column("closing", _Words(64), nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("acknowledged_by", _Words(64)),
+    Column("acknowledged_ms", BigInteger),
+    Index("ix_anomaly_building_sequence", "building", "sequence"),
+    sqlite_autoincrement=True,
+)
+
+anomaly_acknowledgement: Final = Table(
+    "anomaly_acknowledgement",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("anomaly_id", _Words(64), ForeignKey("anomaly.id"), nullable=False, index=True),
+    Column("time_ms", BigInteger, nullable=False),
+    Column("by", _Words(64), nullable=False),
+    Column("why", _Words(), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+anomaly_watch: Final = Table(
+    "anomaly_watch",
+    metadata,
+    Column("id", _Words(200), primary_key=True),
+    Column("model", _Words(64), nullable=False),
+    Column("settled_ms", BigInteger, nullable=False),
+    Column("blob", LargeBinary, nullable=False),
+)
+
 adjustment: Final = Table(
     "adjustment",
     metadata,

@@ -24,6 +24,7 @@ COMMANDS = [
     "fit",
     "gap",
     "forecast",
+    "anomalies",
     "savings",
     "ledger",
     "simulate",

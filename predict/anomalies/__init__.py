@@ -1,0 +1,1 @@
+"""On-line anomalies of meters and sensors: events with evidence that open and close by themselves."""

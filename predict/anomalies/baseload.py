@@ -1,0 +1,144 @@
+"""Base load that stays on: nights and free days that use more than nights and free days did."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from enum import IntEnum
+from itertools import pairwise
+from typing import Final
+
+import msgspec
+
+from predict.anomalies.days import DayType
+
+NIGHT_HOURS: Final = range(6)
+KEPT_PARTS: Final = 120
+BASE_WINDOWS: Final = (2, 4)
+"""Off-hours in a row that must stand above the usual: the fewer, the sooner, the more the larger the rise."""
+_REFERENCE_PARTS: Final = 10
+_LEAST_REFERENCE: Final = 3
+_LOOK_BACK_DAYS: Final = 60
+_LEAST_SHARE: Final = 0.7
+
+
+class PartKind(IntEnum):
+    """Which off-hours."""
+
+    NIGHT_BEFORE_WORK = 0
+    NIGHT_BEFORE_FREE = 1
+    FREE_DAY = 2
+
+
+class Part(msgspec.Struct, array_like=True):
+    """Off-hours that have passed: a night from midnight to six, or the rest of a free day.
+
+    Attributes
+    ----------
+    ordinal
+        Of the local date.
+    start_ms, end_ms
+        Half open, UTC milliseconds.
+    kind
+        A `PartKind`.
+    excess
+        Lower quartile of (actual - expected) as a multiple of the base load; None where too little is known.
+    actual_kwh, expected_kwh, hours
+        Sums over the hours known.
+    set_aside
+        Part of an event: no reference for what is normal.
+    """
+
+    ordinal: int
+    start_ms: int
+    end_ms: int
+    kind: int
+    excess: float | None
+    actual_kwh: float
+    expected_kwh: float
+    hours: int
+    set_aside: bool = False
+
+
+def off_parts(
+    ordinal: int, kind: DayType, rows: Sequence[tuple[int, int, float, float]], base_kwh: float, hour_ms: int
+) -> list[Part]:
+    """Off-hours of a local day.
+
+    Parameters
+    ----------
+    rows
+        Start (UTC ms), local hour, actual and expected kWh of each known hour.
+    base_kwh
+        Base load in kWh an hour.
+    """
+    if kind == DayType.BREAK:
+        return []
+    night = [r for r in rows if r[1] in NIGHT_HOURS]
+    first = PartKind.NIGHT_BEFORE_WORK if kind == DayType.WORKING else PartKind.NIGHT_BEFORE_FREE
+    parts = [_part(ordinal, first, night, len(NIGHT_HOURS), base_kwh, hour_ms)]
+    if kind == DayType.FREE:
+        rest = [r for r in rows if r[1] not in NIGHT_HOURS]
+        parts.append(_part(ordinal, PartKind.FREE_DAY, rest, 24 - len(NIGHT_HOURS), base_kwh, hour_ms))
+    return [p for p in parts if p is not None]
+
+
+def _part(
+    ordinal: int, kind: PartKind, rows: list[tuple[int, int, float, float]], whole: int, base_kwh: float, hour_ms: int
+) -> Part | None:
+    if not rows:
+        return None
+    enough = len(rows) >= _LEAST_SHARE * whole and base_kwh > 0
+    excess = sorted(r[2] - r[3] for r in rows)[len(rows) // 4] / base_kwh if enough else None
+    used, wanted = math.fsum(r[2] for r in rows), math.fsum(r[3] for r in rows)
+    return Part(ordinal, rows[0][0], rows[-1][0] + hour_ms, kind, excess, used, wanted, len(rows))
+
+
+def raised(parts: Sequence[Part], index: int = -1, since_ms: int | None = None) -> float | None:
+    """How far off-hours stand above the same sort of off-hours before them, as a multiple of the base load.
+
+    Parameters
+    ----------
+    since_ms
+        The level of the meter moved then: they must stand above those before *and* those after it; UTC milliseconds.
+
+    Returns
+    -------
+    float or None
+        None when there is too little to compare with.
+    """
+    part = parts[index]
+    if part.excess is None:
+        return None
+    before = [
+        p
+        for p in parts[: len(parts) + index if index < 0 else index]
+        if p.kind == part.kind and p.excess is not None and not p.set_aside
+        and p.ordinal >= part.ordinal - _LOOK_BACK_DAYS
+    ]  # fmt: skip
+    sides = [(before, _LEAST_REFERENCE)] if since_ms is None else [
+        ([p for p in before if p.start_ms < since_ms], _LEAST_REFERENCE),
+        ([p for p in before if p.start_ms >= since_ms], 2),
+    ]  # fmt: skip
+    rises = []
+    for side, least in sides:
+        usual = [p.excess for p in side[-_REFERENCE_PARTS:] if p.excess is not None]
+        if len(usual) < least:
+            return None
+        rises.append(part.excess - statistics.median(usual))
+    return min(rises)
+
+
+def base_statistic(parts: Sequence[Part], window: int, since_ms: int | None = None) -> float:
+    """How far the last off-hours in a row stand above the usual, nearly all of them, as a multiple of the base load.
+
+    Of two in a row the smaller rise counts, of four the second smallest; 0 where one is unknown or they are not in a
+    row.
+    """
+    last = parts[-window:]
+    if len(last) < window or any(b.ordinal - a.ordinal > 1 for a, b in pairwise(last)):
+        return 0.0
+    rises = [raised(parts, -i, since_ms) for i in range(1, window + 1)]
+    known = sorted(rise for rise in rises if rise is not None)
+    return max(0.0, known[window // 4]) if len(known) == window else 0.0
