@@ -10,13 +10,12 @@ from predict.causes.evidence import LinearModel, inflation, noise_of
 from predict.causes.heat import LOG_SCALES, SAME
 from predict.causes.hypotheses import weigh
 
-RANDOM = np.random.default_rng(3)
-
 
 def test_evidence_differs_between_models_as_the_exact_densities_do() -> None:
+    random = np.random.default_rng(3)
     n = 30
-    x = RANDOM.normal(size=(n, 3))
-    y = x @ np.array([1.0, -0.5, 0.0]) + RANDOM.normal(size=n)
+    x = random.normal(size=(n, 3))
+    y = x @ np.array([1.0, -0.5, 0.0]) + random.normal(size=n)
     scores = []
     for k in (2, 3):
         prior = np.full(k, 2.0)
@@ -27,23 +26,26 @@ def test_evidence_differs_between_models_as_the_exact_densities_do() -> None:
 
 
 def test_the_posterior_finds_the_truth_within_its_own_doubt() -> None:
-    x = RANDOM.normal(size=(400, 2))
+    random = np.random.default_rng(3)
+    x = random.normal(size=(400, 2))
     found = LinearModel(x, np.zeros(2), np.full(2, 5.0), np.full(400, 4.0)).fit(
-        x @ [2.0, -1.0] + RANDOM.normal(0, 0.5, 400)
+        x @ [2.0, -1.0] + random.normal(0, 0.5, 400)
     )
     assert np.abs(found.mean - [2.0, -1.0]).max() < 4 * np.sqrt(np.diag(found.covariance)).max()
 
 
 def test_errors_that_remember_are_worth_less() -> None:
-    white = RANDOM.normal(size=24 * 60)
-    slow = np.repeat(RANDOM.normal(size=60), 24)
+    random = np.random.default_rng(3)
+    white = random.normal(size=24 * 60)
+    slow = np.repeat(random.normal(size=60), 24)
     assert inflation(white, np.ones(len(white))) < 2.5
     assert inflation(slow, np.ones(len(slow))) > 15
 
 
 def test_noise_is_told_apart_by_group() -> None:
+    random = np.random.default_rng(3)
     group = np.arange(2400) % 2
-    noise = noise_of(np.where(group, 3.0, 1.0) * RANDOM.normal(size=2400), np.ones(2400), group, 0.01)
+    noise = noise_of(np.where(group, 3.0, 1.0) * random.normal(size=2400), np.ones(2400), group, 0.01)
     assert noise.variance[1] / noise.variance[0] == pytest.approx(9, rel=0.25)
 
 

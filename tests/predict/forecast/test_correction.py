@@ -7,19 +7,23 @@ from hypothesis import strategies as st
 
 from predict.forecast.correction import memories, recent_means, relative_errors, shares
 
-RANDOM = np.random.default_rng(2)
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    """Numbers of a test's own: which tests run before it, and where, makes no difference."""
+    return np.random.default_rng(2)
 
 
-def test_the_better_model_gets_the_share_and_only_afterwards() -> None:
-    actual = RANDOM.normal(size=(100, 24))
-    found = shares(actual, actual + RANDOM.normal(size=(100, 24)), actual, prior=0.4)
+def test_the_better_model_gets_the_share_and_only_afterwards(random: np.random.Generator) -> None:
+    actual = random.normal(size=(100, 24))
+    found = shares(actual, actual + random.normal(size=(100, 24)), actual, prior=0.4)
     assert found[0] == 0.4
     assert found[-1] > 0.85
     assert (np.diff(found) >= -0.05).all()
 
 
-def test_a_day_changes_no_share_before_the_next() -> None:
-    one, other, actual = (RANDOM.normal(size=(30, 24)) for _ in range(3))
+def test_a_day_changes_no_share_before_the_next(random: np.random.Generator) -> None:
+    one, other, actual = (random.normal(size=(30, 24)) for _ in range(3))
     changed = actual.copy()
     changed[20:] = np.nan
     before, after = (shares(a, one, other, prior=0.5) for a in (actual, changed))
@@ -41,9 +45,9 @@ def test_recent_means_know_the_hours_before_each_hour_alone() -> None:
     assert seen[0, 4, 0] == 2.0
 
 
-def test_lasting_errors_are_remembered_and_passing_ones_are_not() -> None:
-    lasting = np.repeat(RANDOM.normal(size=(200, 1)), 24, axis=1)
-    passing = RANDOM.normal(size=(200, 24))
+def test_lasting_errors_are_remembered_and_passing_ones_are_not(random: np.random.Generator) -> None:
+    lasting = np.repeat(random.normal(size=(200, 1)), 24, axis=1)
+    passing = random.normal(size=(200, 24))
     long, short = (memories(errors, np.ones(200))[-1] for errors in (lasting, passing))
     assert long.weight[0].sum() > 0.8
     assert long.remaining[0] < 0.3

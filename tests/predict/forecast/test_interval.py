@@ -38,8 +38,9 @@ def test_four_hours_in_five_are_inside_whatever_the_errors_are(errors: np.ndarra
 
 
 def test_a_day_without_readings_changes_nothing() -> None:
+    random = np.random.default_rng(4)
     spread = Spread.empty()
-    spread.see(RANDOM.normal(size=24), 1.0, off=False)
+    spread.see(random.normal(size=24), 1.0, off=False)
     power, quantile = spread.power.copy(), spread.quantile.copy()
     spread.see(np.full(24, np.nan), 1.0, off=False)
     assert (spread.power == power).all()
@@ -56,11 +57,12 @@ def test_days_off_borrow_from_working_days_until_they_have_their_own() -> None:
 
 
 def test_one_broken_hour_does_not_blow_up_the_interval() -> None:
+    random = np.random.default_rng(4)
     spread = Spread.empty()
     for _ in range(10):
-        spread.see(RANDOM.normal(size=24), 1.0, off=False)
+        spread.see(random.normal(size=24), 1.0, off=False)
     usual = spread.size(1.0, off=False)
-    broken = RANDOM.normal(size=24)
+    broken = random.normal(size=24)
     broken[7] = 1e9
     spread.see(broken, 1.0, off=False)
     wider = spread.size(1.0, off=False)
