@@ -13,9 +13,12 @@ from typing import Any
 import numpy as np
 
 from cli.evaluate.archive import Recorded, read_archive
+from core.points import Point
 from predict.drift import find_drift
 from predict.fit import Hours, fit_hours
+from predict.series import Outdoors
 
+OUTDOORS = Outdoors(Point("archive/outdoors/temperature", "Outside_Air_Temperature_Sensor", "Cel"))
 BANDS = ((0.0, 2.5), (2.5, 5.0), (5.0, 10.0), (10.0, np.inf))
 
 
@@ -23,9 +26,11 @@ def measure(recorded: Recorded, every_days: int) -> dict[str, Any]:
     """Bias of the second year of a meter, and on what share of its days a drift was said."""
     end = recorded.train_end
     fitted = fit_hours(
-        Hours(recorded.time_ms[:end], recorded.temperature_c[:end], recorded.kwh[:end]), recorded.calendar, "outdoor"
+        Hours(recorded.time_ms[:end], recorded.temperature_c[:end], recorded.kwh[:end], recorded.irradiance_wm2[:end]),
+        recorded.calendar,
+        OUTDOORS,
     )
-    predicted = fitted.model.predict(recorded.time_ms, recorded.temperature_c).kwh
+    predicted = fitted.model.predict(recorded.time_ms, recorded.temperature_c, recorded.irradiance_wm2).kwh
     after = slice(end, None)
     time_ms, kwh, expected = recorded.time_ms[after], recorded.kwh[after], predicted[after]
     said = []

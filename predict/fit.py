@@ -16,7 +16,7 @@ from core.errors import ConflictError, DomainError, NotFoundError
 from core.points import Point
 from predict.baseline import KIND, DayBaseline
 from predict.figures import Figures, Sufficiency, disqualifications, figures, sufficiency
-from predict.series import Floats, Times, hourly_energy, hourly_temperature
+from predict.series import Floats, Outdoors, Times, hourly_energy
 from stores.port import ReadingStore
 from stores.registry import FittedModel, ModelRecord, ModelRole, Registry
 
@@ -40,8 +40,8 @@ class BaselineFigures(msgspec.Struct, frozen=True):
         What the period holds.
     disqualified
         Why no savings may be claimed with it, in sentences; empty when they may.
-    temperature
-        Point id of the outdoor temperature it uses.
+    temperature, irradiance
+        Point ids of the outdoor temperature and, unless empty, of the irradiance that it uses.
     temperature_low_c, temperature_high_c
         Range it was fitted on; outside of it a prediction is extrapolated.
     data_sha256
@@ -56,6 +56,7 @@ class BaselineFigures(msgspec.Struct, frozen=True):
     temperature_low_c: float
     temperature_high_c: float
     data_sha256: str
+    irradiance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +78,26 @@ class Hours:
         Shape (n,): start of each hour, UTC milliseconds.
     temperature_c, kwh
         Shape (n,), NaN where unknown.
+    irradiance_wm2
+        The same; None where nobody measures it.
     """
 
     time_ms: Times
     temperature_c: Floats
     kwh: Floats
+    irradiance_wm2: Floats | None = None
 
     def between(self, start_ms: int, end_ms: int) -> Hours:
         """Those that start in ``[start_ms, end_ms)``."""
         here = slice(*np.searchsorted(self.time_ms, (start_ms, end_ms)))
-        return Hours(self.time_ms[here], self.temperature_c[here], self.kwh[here])
+        sun = None if self.irradiance_wm2 is None else self.irradiance_wm2[here]
+        return Hours(self.time_ms[here], self.temperature_c[here], self.kwh[here], sun)
 
     def fingerprint(self) -> str:
         """SHA-256: the same hours give the same."""
         digest = hashlib.sha256(self.time_ms.tobytes())
-        for column in (self.temperature_c, self.kwh):
-            digest.update(column.tobytes())
+        for column in (self.temperature_c, self.kwh, self.irradiance_wm2):
+            digest.update(b"" if column is None else column.tobytes())
         return digest.hexdigest()
 
 
@@ -129,13 +134,13 @@ def fit_building(
         The building, its site or its outdoor temperature is not in the registry.
     """
     building, calendar = find_building(registry, building_id)
-    sensor = find_point(registry, building.outdoor_temperature, f"outdoor temperature of {building_id}")
+    outdoors = find_outdoors(registry, building.outdoor_temperature, building.solar_irradiance, building_id)
     outcomes = []
     for meter_id in building.meters:
         try:
             meter = find_point(registry, meter_id, f"meter of {building_id}")
             period = baseline_period(store, building, meter_id, calendar, now_ms)
-            fitted = fit_hours(read_hours(store, meter, sensor, calendar, *period), calendar, sensor.id)
+            fitted = fit_hours(read_hours(store, meter, outdoors, calendar, *period), calendar, outdoors)
             record = keep_baseline(
                 registry, meter_id, fitted, role=ModelRole.CHAMPION, by=by, reason="fitted on request", now_ms=now_ms
             )
@@ -147,7 +152,7 @@ def fit_building(
 
 
 def read_hours(
-    store: ReadingStore, meter: Point, sensor: Point, calendar: Calendar, start_ms: int, end_ms: int
+    store: ReadingStore, meter: Point, outdoors: Outdoors, calendar: Calendar, start_ms: int, end_ms: int
 ) -> Hours:
     """The hours that cover ``[start_ms, end_ms)``, as the store knows them.
 
@@ -157,23 +162,24 @@ def read_hours(
         The meter measures no energy.
     """
     energy = hourly_energy(store, meter, start_ms, end_ms, calendar)
-    return Hours(energy.time_ms, hourly_temperature(store, sensor, start_ms, end_ms, calendar), energy.kwh)
+    temperature, irradiance = outdoors.hours(store, start_ms, end_ms, calendar)
+    return Hours(energy.time_ms, temperature, energy.kwh, irradiance)
 
 
-def fit_hours(hours: Hours, calendar: Calendar, sensor_id: str) -> Fitted:
+def fit_hours(hours: Hours, calendar: Calendar, outdoors: Outdoors) -> Fitted:
     """Fit a baseline and judge it; no I/O.
 
     Parameters
     ----------
-    sensor_id
-        Where the temperature comes from.
+    outdoors
+        Where the weather comes from.
 
     Raises
     ------
     DomainError
         No hour has both energy and outdoor temperature.
     """
-    model = Baseline(calendar).fit(hours.time_ms, hours.temperature_c, hours.kwh)
+    model = Baseline(calendar).fit(hours.time_ms, hours.temperature_c, hours.kwh, hours.irradiance_wm2)
     agreement = figures(hours.kwh, model.left_out_kwh_)
     held = sufficiency(hours.time_ms, hours.kwh, hours.temperature_c, calendar)
     kept = BaselineFigures(
@@ -181,7 +187,8 @@ def fit_hours(hours: Hours, calendar: Calendar, sensor_id: str) -> Fitted:
         cross_validated=figures(hours.kwh, model.cross_validated_kwh_),
         data=held,
         disqualified=disqualifications(agreement, held),
-        temperature=sensor_id,
+        temperature=outdoors.temperature.id,
+        irradiance=outdoors.irradiance.id if outdoors.irradiance else "",
         temperature_low_c=model.temperature_range_c_[0],
         temperature_high_c=model.temperature_range_c_[1],
         data_sha256=hours.fingerprint(),
@@ -312,6 +319,30 @@ def find_building(registry: Registry, building_id: str) -> tuple[Building, Calen
     if building is None or site is None:
         raise NotFoundError(f"building {building_id} is not in the registry")
     return building, site.calendar()
+
+
+def find_outdoors(registry: Registry, temperature_id: str, irradiance_id: str, whose: str) -> Outdoors:
+    """Outdoor points by id; an empty `irradiance_id` is none.
+
+    Raises
+    ------
+    NotFoundError
+        One of them is not in the registry, or no temperature is configured.
+    """
+    temperature = find_point(registry, temperature_id, f"outdoor temperature of {whose}")
+    sun = find_point(registry, irradiance_id, f"solar irradiance of {whose}") if irradiance_id else None
+    return Outdoors(temperature, sun)
+
+
+def outdoors_of(registry: Registry, kept: BaselineFigures, meter_id: str) -> Outdoors:
+    """Who measures the weather of a baseline that was kept.
+
+    Raises
+    ------
+    NotFoundError
+        A point is not in the registry any more.
+    """
+    return find_outdoors(registry, kept.temperature, kept.irradiance, meter_id)
 
 
 def find_point(registry: Registry, point_id: str, what: str) -> Point:

@@ -19,6 +19,7 @@ from predict.crew import run
 from predict.drift import Drift
 from predict.fit import BaselineFigures, champion_of, keep_blob, last_fit_ms
 from predict.refit import Decision, FitTask, Refit, Status, decide
+from predict.series import Outdoors
 from stores.readings import open_store
 from stores.registry import Registry
 
@@ -129,7 +130,12 @@ def plan(
                 task = FitTask(
                     building=building.id,
                     meter=_point(points, meter_id, f"meter of {building.id}"),
-                    sensor=_point(points, building.outdoor_temperature, f"outdoor temperature of {building.id}"),
+                    outdoors=Outdoors(
+                        _point(points, building.outdoor_temperature, f"outdoor temperature of {building.id}"),
+                        _point(points, building.solar_irradiance, f"solar irradiance of {building.id}")
+                        if building.solar_irradiance
+                        else None,
+                    ),
                     site=site,
                     start_ms=None if start is None else calendar.midnight(start),
                     end_ms=None if end is None else calendar.midnight(end),

@@ -10,11 +10,10 @@ import numpy.typing as npt
 
 from core.calendar import Calendar, Step
 from core.errors import DomainError, NotFoundError
-from core.points import Point
 from predict.baseline import DayBaseline, Prediction
-from predict.fit import BaselineFigures, find_building, find_point, latest_baseline
+from predict.fit import BaselineFigures, find_building, find_point, latest_baseline, outdoors_of
 from predict.residuals import Residuals, sum_uncertainty_kwh
-from predict.series import Floats, Times, hour_edges, hourly_energy, hourly_temperature
+from predict.series import Floats, Outdoors, Times, hour_edges, hourly_energy
 from stores.port import ReadingStore
 from stores.registry import Registry
 
@@ -171,8 +170,8 @@ def meter_gap(
     meter = find_point(registry, meter_id, "meter")
     model, record = latest_baseline(registry, meter_id, calendar)
     kept = msgspec.convert(record.figures, BaselineFigures)
-    sensor = find_point(registry, kept.temperature, f"outdoor temperature of {meter_id}")
-    prediction = expect(store, sensor, model, start_ms, end_ms)
+    outdoors = outdoors_of(registry, kept, meter_id)
+    prediction = expect(store, outdoors, model, start_ms, end_ms)
     energy = hourly_energy(store, meter, start_ms, end_ms, calendar)
     steps, total = compare(
         energy.kwh, prediction, model.residuals_, calendar, start_ms=start_ms, end_ms=end_ms, step=step
@@ -192,18 +191,21 @@ def expected_energy(
     """
     model, record = latest_baseline(registry, meter_id, calendar)
     kept = msgspec.convert(record.figures, BaselineFigures)
-    sensor = find_point(registry, kept.temperature, f"outdoor temperature of {meter_id}")
-    return expect(store, sensor, model, start_ms, end_ms)
+    outdoors = outdoors_of(registry, kept, meter_id)
+    return expect(store, outdoors, model, start_ms, end_ms)
 
 
-def expect(store: ReadingStore, sensor: Point, model: DayBaseline, start_ms: int, end_ms: int) -> Prediction:
+def expect(store: ReadingStore, outdoors: Outdoors, model: DayBaseline, start_ms: int, end_ms: int) -> Prediction:
     """Prediction of `model` for the hours that cover ``[start_ms, end_ms)`` from the stored weather."""
-    wanted = hour_edges(start_ms, end_ms, model.calendar)
-    edges = hour_edges(start_ms - model.warm_up_ms, end_ms, model.calendar)
-    temperature = hourly_temperature(store, sensor, int(edges[0]), end_ms, model.calendar)
-    whole = model.predict(edges[:-1], temperature)
-    last = slice(len(whole.kwh) - len(wanted) + 1, None)
-    return Prediction(whole.time_ms[last], whole.kwh[last], whole.extrapolated[last])
+    calendar = model.calendar
+    wanted = hour_edges(start_ms, end_ms, calendar)
+    # The last day is judged as a whole as soon as it has passed, wherever the period ends.
+    _, midnight = calendar.day_bounds(calendar.day_of(int(wanted[-1]) - 1))
+    edges = hour_edges(start_ms - model.warm_up_ms, midnight, calendar)
+    whole = model.predict(edges[:-1], *outdoors.hours(store, int(edges[0]), midnight, calendar))
+    first = int(np.searchsorted(edges, wanted[0]))
+    here = slice(first, first + len(wanted) - 1)
+    return Prediction(whole.time_ms[here], whole.kwh[here], whole.extrapolated[here])
 
 
 def compare(

@@ -15,6 +15,7 @@ from core.points import Point
 from predict.drift import Drift, find_drift
 from predict.figures import Figures, figures
 from predict.fit import Baseline, BaselineFigures, Fitted, Hours, fit_hours, open_baseline, read_hours
+from predict.series import Outdoors
 from stores.port import ReadingStore
 from stores.registry import FittedModel, ModelRole
 
@@ -66,7 +67,7 @@ class FitTask(msgspec.Struct, frozen=True, kw_only=True):
 
     building: str
     meter: Point
-    sensor: Point
+    outdoors: Outdoors
     site: Site
     start_ms: int | None
     end_ms: int | None
@@ -164,14 +165,14 @@ def _refit_fixed(
     store: ReadingStore, task: FitTask, champion: FittedModel, calendar: Calendar, first_ms: int, drift: Drift | None
 ) -> Decision:
     """A fixed period says the same unless its data were corrected; what happened since is a saving, not a reason."""
-    hours = read_hours(store, task.meter, task.sensor, calendar, first_ms, task.end_ms or task.now_ms)
+    hours = read_hours(store, task.meter, task.outdoors, calendar, first_ms, task.end_ms or task.now_ms)
     kept = msgspec.convert(champion.figures, BaselineFigures)
     if hours.fingerprint() == kept.data_sha256 and task.refit is not Refit.ALWAYS:
         return Decision(
             status=Status.KEPT, reason="its baseline period is fixed, and its data are the same", drift=drift
         )
     why = "on request" if task.refit is Refit.ALWAYS else "the data of its fixed baseline period were corrected"
-    return _new(Status.PROMOTED, why, fit_hours(hours, calendar, task.sensor.id), drift=drift)
+    return _new(Status.PROMOTED, why, fit_hours(hours, calendar, task.outdoors), drift=drift)
 
 
 def _challenge(
@@ -193,13 +194,13 @@ def _challenge(
     except DomainError as error:
         fitted = _fit(store, task, calendar, start_ms, end_ms)
         return _new(Status.PROMOTED, f"v{champion.version} cannot be used: {error.message}", fitted)
-    hours = read_hours(store, task.meter, task.sensor, calendar, start_ms, end_ms)
+    hours = read_hours(store, task.meter, task.outdoors, calendar, start_ms, end_ms)
     unseen = hours.between(held_ms, end_ms)
     known = int(np.isfinite(unseen.kwh).sum())
     if known < MIN_HELD_OUT_H:
         reason = f"only {known} hours are known since its period to compare on"
         return Decision(status=Status.KEPT, reason=reason, drift=drift)
-    fitted = fit_hours(hours.between(start_ms, held_ms), calendar, task.sensor.id)
+    fitted = fit_hours(hours.between(start_ms, held_ms), calendar, task.outdoors)
     old, new = (_score(one, hours, unseen) for one in (model, fitted.model))
     better = is_better(old, new, task.fleet.promote_margin_percent)
     kept = msgspec.convert(champion.figures, BaselineFigures)
@@ -213,7 +214,7 @@ def _challenge(
 
 def _score(model: Baseline, hours: Hours, unseen: Hours) -> Figures:
     # Over all hours, so that the smoothed temperatures have warmed up.
-    predicted = model.predict(hours.time_ms, hours.temperature_c).kwh
+    predicted = model.predict(hours.time_ms, hours.temperature_c, hours.irradiance_wm2).kwh
     return figures(unseen.kwh, predicted[len(predicted) - len(unseen.kwh) :])
 
 
@@ -224,8 +225,8 @@ def _drift(store: ReadingStore, task: FitTask, champion: FittedModel, calendar: 
         model = open_baseline(champion.blob, calendar)
     except DomainError:
         return None
-    hours = read_hours(store, task.meter, task.sensor, calendar, champion.end_ms - model.warm_up_ms, end_ms)
-    predicted = model.predict(hours.time_ms, hours.temperature_c).kwh
+    hours = read_hours(store, task.meter, task.outdoors, calendar, champion.end_ms - model.warm_up_ms, end_ms)
+    predicted = model.predict(hours.time_ms, hours.temperature_c, hours.irradiance_wm2).kwh
     after = hours.time_ms >= champion.end_ms
     return find_drift(
         hours.time_ms[after], hours.kwh[after], predicted[after], model.residuals_, task.fleet.drift_percent
@@ -235,7 +236,7 @@ def _drift(store: ReadingStore, task: FitTask, champion: FittedModel, calendar: 
 def _fit(store: ReadingStore, task: FitTask, calendar: Calendar, start_ms: int, end_ms: int) -> Fitted:
     if start_ms >= end_ms:
         raise DomainError(f"the baseline period of {task.meter.id} is empty")
-    return fit_hours(read_hours(store, task.meter, task.sensor, calendar, start_ms, end_ms), calendar, task.sensor.id)
+    return fit_hours(read_hours(store, task.meter, task.outdoors, calendar, start_ms, end_ms), calendar, task.outdoors)
 
 
 def _new(

@@ -27,6 +27,33 @@ MAX_FILL_H: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
+class Outdoors:
+    """Who measures the weather that a baseline uses.
+
+    Attributes
+    ----------
+    temperature
+        Outdoor air temperature.
+    irradiance
+        Global horizontal; None where nobody measures it.
+    """
+
+    temperature: Point
+    irradiance: Point | None = None
+
+    def hours(
+        self, store: ReadingStore, start_ms: int, end_ms: int, calendar: Calendar
+    ) -> tuple[Floats, Floats | None]:
+        """Hourly means of both (degrees Celsius, W/m2) in the hours that cover ``[start_ms, end_ms)``; else NaN."""
+        temperature = hourly_temperature(store, self.temperature, start_ms, end_ms, calendar)
+        if self.irradiance is None:
+            return temperature, None
+        edges = hour_edges(start_ms, end_ms, calendar)
+        buckets = store.aggregate(self.irradiance.id, int(edges[0]), int(edges[-1]), Step.HOUR, calendar)
+        return temperature, np.asarray(buckets.mean) * convert(1.0, self.irradiance.unit, "W/m2")
+
+
+@dataclass(frozen=True, slots=True)
 class HourlyEnergy:
     """Energy of one meter per hour, consecutive hours aligned to the site's clock.
 

@@ -16,7 +16,7 @@ from core.clock import from_ms
 from core.errors import PromessaError
 from core.readings import BAD_FROM
 from predict.figures import Figures, figures
-from predict.fit import BaselineFigures, find_point, latest_baseline
+from predict.fit import BaselineFigures, find_point, latest_baseline, outdoors_of
 from predict.gap import GapTotal, expect, meter_gap
 from predict.series import hourly_energy
 from stores.port import ReadingStore
@@ -159,9 +159,9 @@ def _followed(story: Story, meter_id: str, start_ms: int, end_ms: int) -> Figure
     calendar = story.calendar if meter_id.startswith(scenario.TORINO.id) else scenario.CAMBRIDGE.calendar()
     model, record = latest_baseline(story.registry, meter_id, calendar)
     kept = msgspec.convert(record.figures, BaselineFigures)
-    sensor = find_point(story.registry, kept.temperature, "outdoor temperature")
+    outdoors = outdoors_of(story.registry, kept, meter_id)
     meter = find_point(story.registry, meter_id, "meter")
-    expected = expect(story.store, sensor, model, start_ms, end_ms)
+    expected = expect(story.store, outdoors, model, start_ms, end_ms)
     return figures(hourly_energy(story.store, meter, start_ms, end_ms, calendar).kwh, expected.kwh)
 
 

@@ -140,6 +140,7 @@ def library() -> Building:
         floor_area_m2=calvino.design().floor_m2,
         meters=[f"{LIBRARY}/electricity", f"{LIBRARY}/gas"],
         outdoor_temperature=outdoor,
+        solar_irradiance=f"{LIBRARY}/solar-irradiance",
         control=Control(
             mode="drive",
             occupied=list(calvino.OPENING),

@@ -156,6 +156,8 @@ class Building(_Section, frozen=True, kw_only=True):
         Point ids of its main energy meters, which get a baseline and a gap.
     outdoor_temperature
         Point id of the outdoor air temperature that its baselines use.
+    solar_irradiance
+        Point id of the global horizontal irradiance that its baselines use; empty: none.
     baseline_start, baseline_end
         Local dates of the baseline period, half open; without them, all that is stored at the time of the fit.
     floor_area_m2
@@ -169,6 +171,7 @@ class Building(_Section, frozen=True, kw_only=True):
     floor_area_m2: float | None = None
     meters: list[str] = []
     outdoor_temperature: str = ""
+    solar_irradiance: str = ""
     baseline_start: dt.date | None = None
     baseline_end: dt.date | None = None
     price_eur_per_kwh: dict[str, float] = {}

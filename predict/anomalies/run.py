@@ -20,9 +20,9 @@ from predict.anomalies.normal import learn
 from predict.anomalies.rules import Placed, Rule, place
 from predict.anomalies.watch import MeterWatch
 from predict.baseline import DayBaseline
-from predict.fit import BaselineFigures, find_building, find_point, latest_baseline
+from predict.fit import BaselineFigures, find_building, find_point, latest_baseline, outdoors_of
 from predict.gap import expect
-from predict.series import Floats, Times, hourly_energy, hourly_temperature
+from predict.series import Floats, Outdoors, Times, hourly_energy
 from stores.port import ReadingStore
 from stores.registry import AnomalyRecord, FittedModel, Registry, WatchRecord
 
@@ -88,7 +88,7 @@ def _run_meter(
     meter = find_point(registry, meter_id, f"meter of {building.id}")
     model, record = latest_baseline(registry, meter_id, calendar)
     name = f"{record.kind} v{record.version}"
-    sensor = _sensor(registry, record, meter_id)
+    outdoors = outdoors_of(registry, msgspec.convert(record.figures, BaselineFigures), meter_id)
     extent = store.extent(meter_id)
     if extent is None:
         raise NotFoundError(f"{meter_id} has no readings yet")
@@ -96,9 +96,9 @@ def _run_meter(
     end_ms = calendar.floor(min(now_ms, extent.last_ms + HOUR_MS), Step.HOUR)
     kept = registry.watch(meter_id)
     if kept is None or kept.model != name:
-        watch, from_ms = _begin(store, meter, sensor, model, record, calendar, end_ms)
+        watch, from_ms = _begin(store, meter, outdoors, model, record, calendar, end_ms)
         if kept is not None and kept.settled_ms > from_ms:  # a new baseline: what was said of the past stays as it is
-            _feed(store, meter, sensor, model, watch, from_ms, kept.settled_ms)
+            _feed(store, meter, outdoors, model, watch, from_ms, kept.settled_ms)
             from_ms = kept.settled_ms
     else:
         watch, from_ms = MeterWatch.from_bytes(kept.blob, calendar), kept.settled_ms
@@ -108,9 +108,9 @@ def _run_meter(
     price = building.price_eur_per_kwh.get(meter_id)
     changed: list[Event] = []
     if settle_ms > from_ms:
-        changed += _feed(store, meter, sensor, model, watch, from_ms, settle_ms)
+        changed += _feed(store, meter, outdoors, model, watch, from_ms, settle_ms)
     settled = WatchRecord(name, max(settle_ms, from_ms), watch.to_bytes())
-    changed += _feed(store, meter, sensor, model, watch, settled.settled_ms, end_ms)
+    changed += _feed(store, meter, outdoors, model, watch, settled.settled_ms, end_ms)
     where = _Kept(building.id, meter_id, meter_id)
     return _keep(registry, where, changed, settled, price, from_ms)
 
@@ -118,7 +118,7 @@ def _run_meter(
 def _begin(
     store: ReadingStore,
     meter: Point,
-    sensor: Point,
+    outdoors: Outdoors,
     model: DayBaseline,
     record: FittedModel,
     calendar: Calendar,
@@ -126,9 +126,9 @@ def _begin(
 ) -> tuple[MeterWatch, int]:
     """A watch that has learnt from the baseline period and has lived through its last days."""
     energy = hourly_energy(store, meter, record.start_ms, record.end_ms, calendar)
-    temperature = hourly_temperature(store, sensor, record.start_ms, record.end_ms, calendar)
+    weather = outdoors.hours(store, record.start_ms, record.end_ms, calendar)
     # Fitted again, because only a fit tells what it expected of months it had not seen.
-    expected = type(model)(calendar).fit(energy.time_ms, temperature, energy.kwh).cross_validated_kwh_
+    expected = type(model)(calendar).fit(energy.time_ms, weather[0], energy.kwh, weather[1]).cross_validated_kwh_
     normal = learn(energy.time_ms, energy.kwh, expected, calendar)
     watch = MeterWatch(meter.id, normal, calendar)
     warm = energy.time_ms >= min(record.end_ms, end_ms) - WARM_UP_DAYS * _DAY_MS
@@ -140,7 +140,7 @@ def _begin(
 def _feed(
     store: ReadingStore,
     meter: Point,
-    sensor: Point,
+    outdoors: Outdoors,
     model: DayBaseline,
     watch: MeterWatch,
     start_ms: int,
@@ -150,7 +150,7 @@ def _feed(
         return []
     energy = hourly_energy(store, meter, start_ms, end_ms, model.calendar)
     # Twice the warm-up: what is expected of an hour must not depend on where a run happens to begin.
-    prediction = expect(store, sensor, model, start_ms - model.warm_up_ms, end_ms)
+    prediction = expect(store, outdoors, model, start_ms - model.warm_up_ms, end_ms)
     return watch.feed(energy.time_ms, energy.kwh, prediction.kwh[-len(energy.kwh) :])
 
 
@@ -227,11 +227,6 @@ def _differs(new: AnomalyRecord, old: AnomalyRecord) -> bool:
         old, sequence=new.sequence, acknowledged_by=new.acknowledged_by, acknowledged_ms=new.acknowledged_ms
     )
     return same != new
-
-
-def _sensor(registry: Registry, record: FittedModel, meter_id: str) -> Point:
-    kept = msgspec.convert(record.figures, BaselineFigures)
-    return find_point(registry, kept.temperature, f"outdoor temperature of {meter_id}")
 
 
 def _run_rule(

@@ -11,7 +11,7 @@ import numpy as np
 from core.calendar import Calendar, Step
 from core.errors import DomainError, NotFoundError
 from predict.baseline import Prediction
-from predict.fit import BaselineFigures, find_building, find_point, latest_baseline
+from predict.fit import BaselineFigures, find_building, find_point, latest_baseline, outdoors_of
 from predict.gap import Gap, GapTotal, compare, expect
 from predict.residuals import Residuals, sum_uncertainty_kwh
 from predict.savings.adjustment import combined_uncertainty_kwh, hourly_adjustment, hourly_total
@@ -188,8 +188,8 @@ def meter_savings(
     meter = find_point(registry, meter_id, "meter")
     model, record = latest_baseline(registry, meter_id, calendar)
     kept = msgspec.convert(record.figures, BaselineFigures)
-    sensor = find_point(registry, kept.temperature, f"outdoor temperature of {meter_id}")
-    prediction = expect(store, sensor, model, start_ms, end_ms)
+    outdoors = outdoors_of(registry, kept, meter_id)
+    prediction = expect(store, outdoors, model, start_ms, end_ms)
     energy = hourly_energy(store, meter, start_ms, end_ms, calendar)
     counted = relevant(registry.adjustments(meter_id, at_ms=now_ms), start_ms, end_ms)
     steps, total = avoided_energy(

@@ -12,11 +12,11 @@ import numpy as np
 
 from core.calendar import HOUR_MS, Calendar, Step
 from core.errors import DomainError, NotFoundError
-from predict.fit import BaselineFigures, baseline_of_version, find_point
+from predict.fit import BaselineFigures, baseline_of_version, find_point, outdoors_of
 from predict.gap import expect
 from predict.savings.avoided import SavingsTotal, avoided_energy, relevant
 from predict.savings.line import Measured, fingerprint, rounded
-from predict.series import HourlyEnergy, hourly_energy, hourly_temperature
+from predict.series import HourlyEnergy, hourly_energy
 from stores.port import ReadingStore
 from stores.registry import Adjustment, Contract, Registry, Term
 
@@ -73,14 +73,15 @@ def measure_month(
     try:
         model, record = baseline_of_version(registry, term.meter, term.baseline_kind, term.baseline_version, calendar)
         kept = msgspec.convert(record.figures, BaselineFigures)
-        sensor = find_point(registry, kept.temperature, f"outdoor temperature of {term.meter}")
-        prediction = expect(store, sensor, model, month.start_ms, month.end_ms)
+        outdoors = outdoors_of(registry, kept, term.meter)
+        prediction = expect(store, outdoors, model, month.start_ms, month.end_ms)
     except (NotFoundError, DomainError) as error:
         return _without_figures(term, month, error.message, energy, calendar)
     # The weather before the month still works in it.
     weather_start = month.start_ms - model.warm_up_ms
-    weather = hourly_temperature(store, sensor, weather_start, month.end_ms, calendar)
-    weather_ms = weather_start + HOUR_MS * np.arange(len(weather), dtype=np.int64)
+    temperature, irradiance = outdoors.hours(store, weather_start, month.end_ms, calendar)
+    weather = temperature if irradiance is None else np.concatenate([temperature, irradiance])
+    weather_ms = weather_start + HOUR_MS * np.arange(len(temperature), dtype=np.int64)
     _, total = avoided_energy(
         energy.kwh,
         prediction,
