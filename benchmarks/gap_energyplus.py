@@ -77,6 +77,8 @@ CAUSES = {
     "meter-electricity": Cause(METERING, carrier="electricity"),
 }
 METER_GAIN = 1.1
+LEAST_TRUE_KWH = 50.0
+"""Found over true means nothing where the truth is next to nothing."""
 PAIRS = (
     ("setpoint", "infiltration"),
     ("setpoint", "efficiency"),
@@ -220,6 +222,27 @@ def judged(truth: dict[str, Any], found: Kwh) -> dict[str, Any]:
     }
 
 
+def biases(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Quartiles of found over true kWh by family and number of causes: which way the answers lean.
+
+    Parameters
+    ----------
+    rows
+        Each with `causes`, how many were injected, and what `judged` returns.
+    """
+    ratios = pd.DataFrame(
+        [
+            {"family": family, "causes": row["causes"], "ratio": row["found"].get(family, 0.0) / true}
+            for row in rows
+            for family, true in row["truth"].items()
+            if abs(true) >= LEAST_TRUE_KWH
+        ],
+        columns=["family", "causes", "ratio"],
+    )
+    quartiles = ratios.groupby(["family", "causes"])["ratio"].describe()
+    return quartiles[["count", "25%", "50%", "75%"]]
+
+
 def score(arguments: argparse.Namespace) -> None:
     """Explain every period under the directory and print the shares."""
     rows = []
@@ -247,6 +270,8 @@ def score(arguments: argparse.Namespace) -> None:
         print(json.dumps({"shares": shares, "cases": rows}))
         return
     print(pd.DataFrame(shares).T.to_string(float_format=lambda share: f"{share:.2f}"))
+    print("found / true kWh")
+    print(biases(rows).to_string(float_format=lambda ratio: f"{ratio:.2f}"))
 
 
 def cases(text: str) -> list[tuple[str, ...]]:
