@@ -66,7 +66,7 @@ def read_archive(directory: Path) -> Iterator[Recorded]:
     rows = _rows_of(meters["building"], meters["meter"])
     for about in _read_buildings(directory / BUILDINGS):
         for column, year in about.items():
-            if column is None or not column.startswith(_TRAIN_YEAR) or not year:
+            if column is None or not column.startswith(_TRAIN_YEAR) or year in ("", "nan", "NaN"):
                 continue
             meter = column.removeprefix(_TRAIN_YEAR)
             mine = rows.get((about["building"], meter), np.zeros(0, np.intp))
@@ -155,7 +155,7 @@ def _read(path: Path, required: list[str], optional: list[str]) -> dict[str, Any
 
 def _read_buildings(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             found = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError) as error:
         raise DomainError(f"{path}: {error}") from error
