@@ -27,8 +27,6 @@ _NO_YEAR: Final = ("", "nan", "none", "null", "na", "n/a", "<na>")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
 _IMPLAUSIBLE: Final = 100.0
 """A meter does not count so many times what it counts in 95 % of its hours of use."""
-_FEW: Final = 24
-"""Hours that tell what a meter counts when the training year has none."""
 _SUBDIVISIONS: Final = {"Europe/London": "ENG"}
 """Where a time zone's country has no common public holidays worth the name, the part that its city lies in."""
 
@@ -176,11 +174,12 @@ def _by_hour(times: Times, values: Floats, start: int, hours: int, *, total: boo
 
 
 def _plausible(kwh: Floats, training: int) -> tuple[Floats, int]:
-    """`kwh` without what no meter can mean, by the training year alone, and how many hours that leaves out."""
+    """`kwh` without what no meter can mean, by the training year alone, and how many hours that leaves out.
+
+    Nothing is judged when that year has nothing: the second year must not tell what a forecast in it may know.
+    """
     size = np.abs(kwh[:training])
     used = size[size > 0]
-    if not len(used):
-        used = np.abs(kwh[np.abs(kwh) > 0])[:_FEW]
     limit = _IMPLAUSIBLE * float(np.quantile(used, 0.95)) if len(used) else np.inf
     beyond = np.abs(kwh) > limit
     return np.where(beyond, np.nan, kwh), int(beyond.sum())

@@ -125,3 +125,13 @@ def test_times_are_read_however_they_are_written(unit: str) -> None:
 def test_what_is_no_time_is_said(column: list[object]) -> None:
     with pytest.raises(DomainError, match=r"f: .* is not a time"):
         times(pa.chunked_array([pa.array(column)]), "f")
+
+
+def test_the_second_year_does_not_tell_what_is_plausible_in_it(tmp_path: Path) -> None:
+    write(tmp_path)
+    at = pa.array(np.datetime64("2019-12-31T23:00", "ms") + np.arange(9) * np.timedelta64(1, "h"))
+    table = {"building": ["b"] * 9, "meter": ["heat"] * 9, "time_utc": at, "kwh": [1e9, *[1.0] * 8]}
+    pq.write_table(pa.table(table), tmp_path / "meters.parquet")
+    (heat,) = read_archive(tmp_path)
+    assert heat.kwh[heat.train_end] == 1e9
+    assert heat.implausible_hours == 0
