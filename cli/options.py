@@ -32,8 +32,16 @@ err = Console(stderr=True, width=None if sys.stderr.isatty() else PLAIN_WIDTH)
 
 
 def print_json(document: Any) -> None:
-    """Print `document` as JSON on standard output."""
-    typer.echo(json.dumps(document, indent=2, sort_keys=True, default=str))
+    """Print `document` as JSON on standard output; what is no finite number is null, as JSON has no word for it."""
+    typer.echo(json.dumps(_finite(document), indent=2, sort_keys=True, default=str, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(k): _finite(v) for k, v in value.items()}
+    return [_finite(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def parse_local(text: str, calendar: Calendar) -> int:

@@ -11,6 +11,7 @@ from rich.progress import track
 from rich.table import Table
 
 from cli.options import AsJson, err, number, out, print_json
+from core.errors import DomainError
 
 if TYPE_CHECKING:
     from cli.evaluate.study import Meter
@@ -37,6 +38,9 @@ def anomalies(
         study(meter, seed, repeats=repeats) for meter in track(meters, "watching", console=err, disable=as_json)
     ]
     carriers = sorted({o.meter for o in outcomes})
+    if all(outcome.reason for outcome in outcomes):
+        why = f"; {outcomes[0].building} {outcomes[0].meter}: {outcomes[0].reason}" if outcomes else ""
+        raise DomainError(f"no meter could be watched{why}")
     figures: dict[str, Any] = {"seed": seed, "all": summary(outcomes)} | {
         carrier: summary(o for o in outcomes if o.meter == carrier) for carrier in carriers
     }
@@ -75,10 +79,13 @@ def show(figures: dict[str, Any], groups: list[str]) -> None:
 
 
 def _archive(directory: Path) -> Iterator[Meter]:
-    from cli.evaluate.archive import read_archive
+    from cli.evaluate.archive import Refused, read_listed
     from cli.evaluate.study import Meter
 
-    for r in read_archive(directory):
+    for r in read_listed(directory):
+        if isinstance(r, Refused):
+            err.print(f"{r.building} {r.meter}: {r.reason}", style="yellow")
+            continue
         yield Meter(r.building, r.meter, r.calendar, r.time_ms, r.kwh, r.temperature_c, r.train_end)
 
 

@@ -27,13 +27,16 @@ def baseline(
     """
     from rich.table import Table
 
-    from cli.evaluate.archive import read_archive
-    from cli.evaluate.table import PredictionFile, each, show_summary, summarise
+    from cli.evaluate.archive import Refused, read_listed
+    from cli.evaluate.table import PredictionFile, each, require_one, show_summary, summarise
 
-    meters = list(read_archive(directory))
+    meters = read_listed(directory)
     rows: list[dict[str, Any]] = []
     with PredictionFile(predictions) as file:
         for meter in each(meters, "fitting", quiet=as_json):
+            if isinstance(meter, Refused):
+                rows.append({"building": meter.building, "meter": meter.meter, "reason": meter.reason})
+                continue
             row, columns = _judge(meter)
             rows.append(row)
             if columns is not None:
@@ -45,6 +48,7 @@ def baseline(
         print_json(
             {"meters": rows, "medians": {kind: found["median"] for kind, found in whole.items()}, "summary": whole}
         )
+        require_one(rows)
         return
     table = Table("building", "meter", "CV(RMSE) %", "NMBE %", "in 80 %", "CPU s", "remarks", box=None)
     for row in rows:
@@ -53,6 +57,7 @@ def baseline(
     show_summary(whole)
     if failed := sum(bool(row["reason"]) for row in rows):
         err.print(f"{failed} of {len(rows)} meters could not be fitted", style="yellow")
+    require_one(rows)
 
 
 def _judge(meter: Any) -> tuple[dict[str, Any], dict[str, Any] | None]:
@@ -64,6 +69,8 @@ def _judge(meter: Any) -> tuple[dict[str, Any], dict[str, Any] | None]:
     from predict.series import fill_as_usual, fill_short_gaps
 
     row: dict[str, Any] = {"building": meter.building, "meter": meter.meter, "reason": ""}
+    if meter.implausible_hours:
+        row["implausible_hours"] = meter.implausible_hours
     train, later = slice(None, meter.train_end), slice(meter.train_end, None)
     started = time.process_time()
     temperature = fill_as_usual(fill_short_gaps(meter.temperature_c), meter.time_ms)

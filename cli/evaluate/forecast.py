@@ -28,33 +28,48 @@ def forecast(
     as_json: AsJson = False,
 ) -> None:
     """Forecast each day of the year after the training year at its local midnight, and say how good that was."""
-    from cli.evaluate.archive import read_archive
+    import numpy as np
+
+    from cli.evaluate.archive import Refused, read_listed
+    from cli.evaluate.table import require_one
     from predict.forecast.recorded import day_ahead
 
-    meters = list(read_archive(directory))
-    if not meters:
-        raise DomainError(f"{directory}: no building has a training year")
-    if not target.absolute().parent.is_dir():
-        raise DomainError(f"{target}: no such folder")
+    meters = read_listed(directory)
     rows: list[dict[str, Any]] = []
     parts: list[tuple[Recorded, DayAhead]] = []
     for meter in track(meters, "forecasting", console=err, disable=as_json or not err.is_terminal):
+        row: dict[str, Any] = {"building": meter.building, "meter": meter.meter, "reason": ""}
+        rows.append(row)
+        if isinstance(meter, Refused):
+            row["reason"] = meter.reason
+            continue
+        if meter.implausible_hours:
+            row["implausible_hours"] = meter.implausible_hours
         started = time.process_time()
         found = day_ahead(meter.calendar, meter.time_ms, meter.kwh, meter.temperature_c, meter.irradiance_wm2,
                           int(meter.time_ms[meter.train_end]))  # fmt: skip
         cpu_s = time.process_time() - started
-        parts.append((meter, found))
-        rows.append({"building": meter.building, "meter": meter.meter, "cpu_s": cpu_s} | score(meter, found))
-    _write(target, parts)
+        row |= {"cpu_s": cpu_s} | score(meter, found)
+        if np.isfinite(found.kwh).any():
+            parts.append((meter, found))
+        else:
+            row["reason"] = "no reading was ever known"
+    if parts:
+        _write(target, parts)
     medians = {kind: _medians([row for row in rows if row["meter"] == kind]) for kind in {r["meter"] for r in rows}}
     if as_json:
-        print_json({"medians": medians, "meters": rows, "cpu_s": sum(row["cpu_s"] for row in rows)})
+        print_json({"medians": medians, "meters": rows, "cpu_s": sum(row.get("cpu_s", 0.0) for row in rows)})
+        require_one(rows)
         return
     columns = ("meters", "cv_rmse", "nmbe", "mase", "coverage", "pinball", "cpu_s")
     table = Table("medians", "meters", "CV(RMSE) %", "NMBE %", "MASE", "in p10–p90 %", "pinball kWh", "CPU s", box=None)
     for kind, found_medians in sorted(medians.items()):
         table.add_row(kind, *(number(found_medians[column]) for column in columns))
     out.print(table)
+    for row in rows:
+        if row["reason"]:
+            err.print(f"{row['building']} {row['meter']}: {row['reason']}", style="yellow")
+    require_one(rows)
     out.print(f"{target}: {sum(len(found.time_ms) for _, found in parts):,} hours of {len(parts)} meters")
 
 
@@ -97,7 +112,7 @@ def _medians(rows: list[dict[str, Any]]) -> dict[str, float | None]:
 
     found: dict[str, float | None] = {"meters": len(rows)}
     for name in ("cv_rmse", "nmbe", "mase", "coverage", "pinball", "cpu_s"):
-        values = [row[name] for row in rows if row[name] is not None]
+        values = [row[name] for row in rows if row.get(name) is not None]
         found[name] = median(values) if values else None
     return found
 
@@ -128,6 +143,7 @@ def _write(target: Path, parts: list[tuple[Recorded, DayAhead]]) -> None:
         }
     )
     try:
+        target.absolute().parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table, target)
     except OSError as error:
-        raise DomainError(f"{target}: {error}") from error
+        raise DomainError(f"{target}: {error.strerror or error}") from error

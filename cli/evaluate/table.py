@@ -46,10 +46,14 @@ class PredictionFile:
         if self._writer is None:
             return
         self._writer.close()
-        if kind is None:
-            self._partial.replace(self._path)
-        else:
+        if kind is not None:
             self._partial.unlink(missing_ok=True)
+            return
+        try:
+            self._partial.replace(self._path)
+        except OSError as problem:
+            self._partial.unlink(missing_ok=True)
+            raise DomainError(f"{self._path}: {problem.strerror}") from problem
 
     def write(self, building: str, meter: str, columns: Mapping[str, npt.NDArray[Any]]) -> None:
         """Append the hours of one meter; columns of times are UTC milliseconds."""
@@ -70,7 +74,20 @@ class PredictionFile:
                 self._writer = pq.ParquetWriter(self._partial, table.schema, compression="zstd")
             self._writer.write_table(table)
         except OSError as problem:
-            raise DomainError(f"{self._path}: {problem}") from problem
+            raise DomainError(f"{self._path}: {problem.strerror or problem}") from problem
+
+
+def require_one(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Let a command fail that could do nothing for any meter.
+
+    Raises
+    ------
+    DomainError
+        Every row has a reason why there is nothing; the first is named.
+    """
+    if all(row["reason"] for row in rows):
+        first = rows[0]
+        raise DomainError(f"no meter could be predicted; {first['building']} {first['meter']}: {first['reason']}")
 
 
 Summary: TypeAlias = dict[str, dict[str, dict[str, float]]]

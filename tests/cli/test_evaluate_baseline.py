@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from core.errors import DomainError
 
 REAL = Path(__file__).parents[2] / "data" / "cambridge"
 
@@ -60,4 +61,20 @@ def test_real_buildings_are_predicted_within_the_limits_of_guideline_14(tmp_path
 def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
     found = CliRunner().invoke(app, ["evaluate", "baseline", str(tmp_path / "no"), "--out", str(tmp_path / "p")])
     assert "no/weather.parquet" in str(found.exception)
+    assert not (tmp_path / "p").exists()
+
+
+def test_a_file_that_cannot_be_put_in_place_is_an_error(archive: Path, tmp_path: Path) -> None:
+    found = CliRunner().invoke(app, ["evaluate", "baseline", str(archive), "--out", str(tmp_path), "--json"])
+    assert isinstance(found.exception, DomainError)
+    assert not tmp_path.with_name(tmp_path.name + ".part").exists()
+
+
+@pytest.mark.parametrize("command", ["baseline", "forecast"])
+def test_nothing_done_for_any_meter_is_an_error_after_the_report(archive: Path, tmp_path: Path, command: str) -> None:
+    folder = shutil.copytree(archive, tmp_path / "archive")
+    (folder / "buildings.csv").write_text("building,timezone,train_year_electricity\nb,Mars/Base,2018\n")
+    found = CliRunner().invoke(app, ["evaluate", command, str(folder), "--out", str(tmp_path / "p"), "--json"])
+    assert isinstance(found.exception, DomainError)
+    assert json.loads(found.stdout)["meters"][0]["reason"] == "'Mars/Base' is not an IANA time zone"
     assert not (tmp_path / "p").exists()

@@ -71,6 +71,8 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     assert isinstance(result.exception, DomainError)
     assert "weather.parquet" in result.exception.message
     folder = archive(tmp_path, date(2025, 1, 1))
-    result = CliRunner().invoke(app, ["evaluate", "forecast", str(folder), "--out", str(tmp_path / "no/p.parquet")])
+    result = CliRunner().invoke(
+        app, ["evaluate", "forecast", str(folder), "--out", str(folder / "buildings.csv" / "p")]
+    )
     assert isinstance(result.exception, DomainError)
-    assert "no such folder" in result.exception.message
+    assert "buildings.csv/p: " in result.exception.message
