@@ -375,6 +375,8 @@ class _Case:
             return 1.0
         later = self.pair.split
         fixed, scaled = float(np.nansum(self.target.fixed[later:])), float(np.nansum(self.target.scaled[later:]))
+        if fixed + scaled <= 0:  # nothing was burnt at all, so nothing was burnt at another scale
+            return 1.0
         scale = float(np.exp(h.efficiency + h.fuel_meter))
         return (fixed + scaled) / max(fixed + scaled / scale, 1e-9)
 

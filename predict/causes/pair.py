@@ -22,6 +22,10 @@ Ints = npt.NDArray[np.int64]
 
 SETTLING_H: Final = 48
 """What happened before a period is unknown; its first hours only fill the memory of the masses."""
+LEAST_SWING_K: Final = 0.5
+"""Outdoor air that moves by less in a week or more is not measured."""
+WELL_KNOWN: Final = 0.9
+"""Of a meter that is known for less of a period it is said so."""
 MISREAD: Final = 0.02
 PARTS_COVER: Final = (0.8, 1.05)
 """The meters behind a main meter check it where they hold so much of it, and contradict it from this share on."""
@@ -81,9 +85,10 @@ class Pair:
         self.settled: Bools = position >= SETTLING_H
         self.time_ms: Times = np.concatenate([reference.time_ms, reporting.time_ms])
         self.missing: list[str] = []
-        shared = tuple(_shared_meters(reference, reporting))
+        shared = tuple(self._consuming(_shared_meters(reference, reporting)))
         if not shared:
-            raise DomainError("no energy meter is in both periods")
+            raise DomainError("no energy meter that counts consumption is in both periods")
+        self._name_what_meters_lack(shared)
         self.misread = _misread(shared, self.later)
         self.meters = tuple(
             PairedMeter(m.name, m.kind, m.kwh - self.misread[m.name]) if m.name in self.misread else m for m in shared
@@ -91,6 +96,10 @@ class Pair:
         outdoor = self._both("outdoor_c")
         if outdoor is None:
             raise DomainError("the outdoor temperature is not in both periods: nothing can be told from the weather")
+        if min(np.nanmax(part) - np.nanmin(part) for part in np.split(outdoor, [self.split])) < LEAST_SWING_K:
+            raise DomainError(
+                "the outdoor temperature stands still: its sensor is dead, and nothing can be told from it"
+            )
         self.outdoor_c = self._filled(outdoor)
         self.sun_w_m2 = self._measured("sun_w_m2", "solar irradiance: sun and daylight count as chance")
         self.people = self._measured("people", "people: their heat and their number count as chance")
@@ -233,6 +242,30 @@ class Pair:
         if not any(m.kind.carrier in (Carrier.GAS, Carrier.FUEL) or m.kind.end_use is EndUse.HEATING for m in chosen):
             chosen += [m for m in self.meters if m.kind.carrier is Carrier.HEAT][:1]
         return chosen or [m for m in self.meters if m.kind.carrier in (Carrier.HEAT, Carrier.COLD)]
+
+    def _consuming(self, meters: Iterable[PairedMeter]) -> Iterable[PairedMeter]:
+        for meter in meters:
+            means = [float(np.nanmean(meter.kwh[rows])) for rows in (~self.later, self.later)]
+            if min(means) >= 0 and max(means) > 0:
+                yield meter
+            elif max(means) == 0:
+                self.missing.append(f"{meter.name}: counts nothing in either period, so it is off or dead; left out")
+            else:
+                self.missing.append(f"{meter.name}: produces more than it uses, which no cause here explains; left out")
+
+    def _name_what_meters_lack(self, shared: tuple[PairedMeter, ...]) -> None:
+        first, second = ({meter.name for meter in signals.meters} for signals in (self.reference, self.reporting))
+        for signals, others, period in ((self.reference, second, "reporting"), (self.reporting, first, "reference")):
+            self.missing += [
+                f"{meter.name}: not known in the {period} period, so its change is left out"
+                for meter in signals.meters
+                if meter.name not in others
+            ]
+        for meter in shared:
+            known = np.isfinite(meter.kwh)
+            share = min(float(known[~self.later].mean()), float(known[self.later].mean()))
+            if share < WELL_KNOWN:
+                self.missing.append(f"{meter.name}: {share:.0%} of the hours; the others count as their mean")
 
     def _both(self, name: str) -> Floats | None:
         parts = getattr(self.reference, name), getattr(self.reporting, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -13,12 +14,16 @@ import pytest
 
 from cli.evaluate.gap import Case, summarise
 from cli.evaluate.simulated import TYPES, simulate_period
+from cli.options import print_json
 from cli.recording import read_record
 from core.errors import DomainError
+from predict.causes.explain import explain
 from predict.causes.explanation import CAUSES
 from predict.causes.record import Record
 from simulators.design import Variation
 from tests.cli.conftest import Run
+
+Change = Callable[[pa.Table], pa.Table]
 
 
 def write(directory: Path, record: Record) -> Path:
@@ -122,3 +127,87 @@ def test_shares_are_counted_by_what_was_injected() -> None:
     assert found["all"]["ranked_first"] == 1.0
     assert found["nothing injected"]["ranked_first"] == 0.0
     assert found["people +30 %"]["ranked_first"] is None
+
+
+def rewrite(folder: Path, target: Path, change: Change) -> Path:
+    """The folder once more, with its points and readings changed."""
+    target.mkdir()
+    points = (folder / "points.csv").read_text()
+    (target / "points.csv").write_text(points)
+    table = pq.read_table(folder / "readings.parquet")
+    pq.write_table(change(table), target / "readings.parquet")
+    return target
+
+
+def only_where(table: pa.Table, keep: np.ndarray) -> pa.Table:
+    return table.filter(pa.array(keep))
+
+
+def of_point(table: pa.Table, name: str) -> np.ndarray:
+    return np.array([n == name for n in table["point"].to_pylist()])
+
+
+def valued(table: pa.Table, rows: np.ndarray, value: float) -> pa.Table:
+    values = np.where(rows, value, table["value"].to_numpy())
+    return table.set_column(table.column_names.index("value"), "value", pa.array(values))
+
+
+def as_text(table: pa.Table, offset: str, shift_h: int) -> pa.Table:
+    moments = table["time_utc"].to_numpy().astype("datetime64[s]") + np.timedelta64(shift_h, "h")
+    texts = [f"{moment}{offset}" for moment in moments]
+    return table.set_column(table.column_names.index("time_utc"), "time_utc", pa.array(texts))
+
+
+@pytest.mark.parametrize(("offset", "shift_h"), [("Z", 0), ("+02:00", 2), ("-05:00", -5), ("", 0)])
+def test_times_written_as_text_count_with_their_offset(
+    folders: tuple[Path, Path], tmp_path: Path, offset: str, shift_h: int
+) -> None:
+    again = read_record(rewrite(folders[0], tmp_path / "text", lambda table: as_text(table, offset, shift_h)))
+    for one, other in zip(read_record(folders[0]).points, again.points, strict=True):
+        assert one.time_ms.tolist() == other.time_ms.tolist()
+
+
+def test_readings_without_a_name_are_nobodys(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    def add_nameless(table: pa.Table) -> pa.Table:
+        nameless = table.slice(0, 9).set_column(0, "point", pa.nulls(9, table.schema.field("point").type))
+        return pa.concat_tables([nameless, table])
+
+    again = read_record(rewrite(folders[0], tmp_path / "nameless", add_nameless))
+    counts = [len(p.value) for p in again.points]
+    assert counts == [len(p.value) for p in read_record(folders[0]).points]
+
+
+def test_a_meter_that_one_period_lacks_is_named(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    later = rewrite(folders[1], tmp_path / "b", lambda table: only_where(table, ~of_point(table, "gas")))
+    found = explain(read_record(folders[0]), read_record(later))
+    assert any(sentence.startswith("gas: not known in the reporting period") for sentence in found.missing)
+
+
+def test_a_meter_with_holes_is_named(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    def with_hole(table: pa.Table) -> pa.Table:
+        moments = table["time_utc"].to_numpy()
+        hole = (moments > moments.min() + np.timedelta64(3, "D")) & (moments < moments.min() + np.timedelta64(9, "D"))
+        return only_where(table, ~(of_point(table, "electricity") & hole))
+
+    found = explain(read_record(folders[0]), read_record(rewrite(folders[1], tmp_path / "b", with_hole)))
+    assert any("electricity: 7" in sentence and "% of the hours" in sentence for sentence in found.missing)
+
+
+def test_a_meter_that_counts_nothing_is_named_and_no_cause(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    off = [rewrite(f, tmp_path / f.name, lambda table: valued(table, of_point(table, "gas"), 0.0)) for f in folders]
+    found = explain(*(read_record(folder) for folder in off))
+    assert sum(part.kwh for part in found.parts) == pytest.approx(found.total_kwh)
+    assert "gas" not in found.by_carrier
+    assert any(sentence.startswith("gas: counts nothing") for sentence in found.missing)
+
+
+def test_a_dead_outdoor_sensor_is_said(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    still = rewrite(folders[1], tmp_path / "b", lambda t: valued(t, of_point(t, "outdoor-temperature"), 5.0))
+    with pytest.raises(DomainError, match="stands still"):
+        explain(read_record(folders[0]), read_record(still))
+
+
+def test_json_has_null_where_there_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"a": [float("nan"), 1.0], "b": (float("inf"),), "c": {"d": -float("inf")}})
+    found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert found == {"a": [None, 1.0], "b": [None], "c": {"d": None}}
