@@ -211,3 +211,57 @@ def test_json_has_null_where_there_is_no_number(capsys: pytest.CaptureFixture[st
     print_json({"a": [float("nan"), 1.0], "b": (float("inf"),), "c": {"d": -float("inf")}})
     found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert found == {"a": [None, 1.0], "b": [None], "c": {"d": None}}
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> Path:
+    path = tmp_path / "promessa.toml"
+    path.write_text(
+        f'[registry]\nurl = "sqlite:///{tmp_path}/registry.db"\n'
+        f'[store]\nsqlite = {{ path = "{tmp_path}/readings.db" }}\n'
+        '[[sites]]\nid = "torino"\ntimezone = "Europe/Rome"\n[[buildings]]\nid = "torino/calvino"\n'
+    )
+    return path
+
+
+def test_a_promise_is_kept_as_versions(run: Run, configured: Path) -> None:
+    words = [
+        "gap",
+        "promise",
+        "torino/calvino",
+        "--carrier",
+        "gas",
+        "--source",
+        "contract 7",
+        "--config",
+        str(configured),
+    ]
+    first = run(*words, "--kwh", "120000", "--valid-from", "2026-01-01")
+    assert first.returncode == 0, first.stderr
+    assert "contract v1 of torino/calvino: 120,000 kWh of gas a year" in first.stdout
+    again = run(*words, "--kwh", "110000", "--valid-from", "2027-01-01")
+    assert "contract v2" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--kwh", "1", "--valid-from", "tomorrow"], "2026-01-31"),
+        (["--kwh", "1", "--valid-from", "2026-01-01", "--kind", "hope"], "design, certificate or contract"),
+        (["--kwh", "1", "--kwh", "2", "--valid-from", "2026-01-01"], "twelve"),
+    ],
+)
+def test_a_promise_that_is_none_is_refused(run: Run, configured: Path, more: list[str], said: str) -> None:
+    words = ["gap", "promise", "torino/calvino", "--carrier", "gas", "--source", "s", "--config", str(configured)]
+    done = run(*words, *more)
+    assert done.returncode != 0
+    assert said in done.stderr
+
+
+def test_a_rate_is_kept_with_its_year_and_source(run: Run, configured: Path) -> None:
+    words = ["--year", "2026", "--source", "ARERA", "--config", str(configured)]
+    done = run("gap", "rate", "gas", "0.11", *words)
+    assert done.returncode == 0, done.stderr
+    assert "gas" in done.stdout
+    assert "2026" in done.stdout
+    assert run("gap", "rate", "gas", "0.2", *words, "--kind", "weather").returncode != 0
