@@ -15,7 +15,7 @@ from predict.fit import BaselineFigures, find_building, find_point, latest_basel
 from predict.residuals import Residuals, sum_uncertainty_kwh
 from predict.series import Floats, Outdoors, Times, hour_edges, hourly_energy
 from stores.port import ReadingStore
-from stores.registry import Registry
+from stores.registry import ModelRecord, Registry
 
 _TOO_FINE = (Step.MINUTE_5, Step.MINUTE_15)
 
@@ -167,16 +167,52 @@ def meter_gap(
     DomainError
         The step is finer than an hour, or the period is empty.
     """
+    found = follow(store, registry, meter_id, calendar, start_ms, end_ms)
+    steps, total = compare(
+        found.actual_kwh, found.prediction, found.residuals, calendar, start_ms=start_ms, end_ms=end_ms, step=step
+    )
+    return MeterGap(meter_id, found.record.kind, found.record.version, found.figures, steps, total)
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A meter beside the baseline in use, hour by hour.
+
+    Attributes
+    ----------
+    record, figures, residuals
+        Of the baseline.
+    prediction
+        Of the hours that cover the period.
+    actual_kwh
+        Shape of the prediction, NaN where unknown.
+    """
+
+    record: ModelRecord
+    figures: BaselineFigures
+    residuals: Residuals
+    prediction: Prediction
+    actual_kwh: Floats
+
+
+def follow(
+    store: ReadingStore, registry: Registry, meter_id: str, calendar: Calendar, start_ms: int, end_ms: int
+) -> Followed:
+    """What a meter used and should have used in the hours that cover ``[start_ms, end_ms)``.
+
+    Raises
+    ------
+    NotFoundError
+        The meter, its baseline or the outdoor temperature is not in the registry.
+    DomainError
+        The meter measures no energy.
+    """
     meter = find_point(registry, meter_id, "meter")
     model, record = latest_baseline(registry, meter_id, calendar)
     kept = msgspec.convert(record.figures, BaselineFigures)
-    outdoors = outdoors_of(registry, kept, meter_id)
-    prediction = expect(store, outdoors, model, start_ms, end_ms)
+    prediction = expect(store, outdoors_of(registry, kept, meter_id), model, start_ms, end_ms)
     energy = hourly_energy(store, meter, start_ms, end_ms, calendar)
-    steps, total = compare(
-        energy.kwh, prediction, model.residuals_, calendar, start_ms=start_ms, end_ms=end_ms, step=step
-    )
-    return MeterGap(meter_id, record.kind, record.version, kept, steps, total)
+    return Followed(record, kept, model.residuals_, prediction, energy.kwh)
 
 
 def expected_energy(

@@ -16,9 +16,8 @@ from core.clock import from_ms
 from core.errors import PromessaError
 from core.readings import BAD_FROM
 from predict.figures import Figures, figures
-from predict.fit import BaselineFigures, find_point, latest_baseline, outdoors_of
-from predict.gap import GapTotal, expect, meter_gap
-from predict.series import hourly_energy
+from predict.fit import BaselineFigures, latest_baseline
+from predict.gap import GapTotal, follow, meter_gap
 from stores.port import ReadingStore
 from stores.registry import CommandRecord, CommandState
 
@@ -157,12 +156,8 @@ def look_at_meters(story: Story) -> list[Meter]:
 
 def _followed(story: Story, meter_id: str, start_ms: int, end_ms: int) -> Figures:
     calendar = story.calendar if meter_id.startswith(scenario.TORINO.id) else scenario.CAMBRIDGE.calendar()
-    model, record = latest_baseline(story.registry, meter_id, calendar)
-    kept = msgspec.convert(record.figures, BaselineFigures)
-    outdoors = outdoors_of(story.registry, kept, meter_id)
-    meter = find_point(story.registry, meter_id, "meter")
-    expected = expect(story.store, outdoors, model, start_ms, end_ms)
-    return figures(hourly_energy(story.store, meter, start_ms, end_ms, calendar).kwh, expected.kwh)
+    found = follow(story.store, story.registry, meter_id, calendar, start_ms, end_ms)
+    return figures(found.actual_kwh, found.prediction.kwh)
 
 
 def all_commands(story: Story) -> list[CommandRecord]:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
 
 from core.calendar import Calendar, Step
 from core.errors import DomainError, NotFoundError
 from predict.baseline import Prediction
-from predict.fit import BaselineFigures, find_building, find_point, latest_baseline, outdoors_of
-from predict.gap import Gap, GapTotal, compare, expect
+from predict.fit import find_building
+from predict.gap import Gap, GapTotal, compare, follow
 from predict.residuals import Residuals, sum_uncertainty_kwh
 from predict.savings.adjustment import combined_uncertainty_kwh, hourly_adjustment, hourly_total
 from predict.savings.uncertainty import as_fraction
-from predict.series import Floats, Times, hourly_energy
+from predict.series import Floats, Times
 from stores.port import ReadingStore
 from stores.registry import Adjustment, Registry
 
@@ -185,20 +184,16 @@ def meter_savings(
     DomainError
         The step is finer than an hour, or the period is empty.
     """
-    meter = find_point(registry, meter_id, "meter")
-    model, record = latest_baseline(registry, meter_id, calendar)
-    kept = msgspec.convert(record.figures, BaselineFigures)
-    outdoors = outdoors_of(registry, kept, meter_id)
-    prediction = expect(store, outdoors, model, start_ms, end_ms)
-    energy = hourly_energy(store, meter, start_ms, end_ms, calendar)
+    found = follow(store, registry, meter_id, calendar, start_ms, end_ms)
     counted = relevant(registry.adjustments(meter_id, at_ms=now_ms), start_ms, end_ms)
     steps, total = avoided_energy(
-        energy.kwh, prediction, model.residuals_, counted, calendar, start_ms=start_ms, end_ms=end_ms, step=step
-    )
-    reasons = list(kept.disqualified)
-    if record.end_ms > start_ms:
+        found.actual_kwh, found.prediction, found.residuals, counted, calendar,
+        start_ms=start_ms, end_ms=end_ms, step=step,
+    )  # fmt: skip
+    reasons = list(found.figures.disqualified)
+    if found.record.end_ms > start_ms:
         reasons.append("The period begins before the baseline's own ends: it is compared with what it was fitted on.")
-    return MeterSavings(meter_id, record.kind, record.version, reasons, counted, steps, total)
+    return MeterSavings(meter_id, found.record.kind, found.record.version, reasons, counted, steps, total)
 
 
 def relevant(adjustments: Sequence[Adjustment], start_ms: int, end_ms: int) -> list[Adjustment]:
