@@ -45,7 +45,7 @@ def _next(view: BuildingView, zone: Zone) -> Trim:
     excess = any(gap.is_excess for gap in trusted)
     gone = bool(trusted) and all(gap.total.gap_kwh <= 0 for gap in trusted)
     change = 0.0
-    if view.occupancy.is_occupied and temperature < view.comfort.minimum_c - _COLD_K:
+    if zone.occupancy.is_occupied and temperature < view.comfort.minimum_c - _COLD_K:
         change = STEP_K if age_h >= RAISE_EVERY_H else 0.0
     elif age_h >= LOWER_EVERY_H:
         warm = temperature > view.comfort.minimum_c + _WARM_K
@@ -53,7 +53,7 @@ def _next(view: BuildingView, zone: Zone) -> Trim:
             change = -STEP_K
         elif trim.kelvin < 0 and gone:
             change = STEP_K
-        elif trim.kelvin > 0 and warm and view.occupancy.is_occupied:
+        elif trim.kelvin > 0 and warm and zone.occupancy.is_occupied:
             change = -STEP_K
     kelvin = min(max(trim.kelvin + change, LOWEST_K), HIGHEST_K)
     return trim if kelvin == trim.kelvin else Trim(kelvin, view.now_ms)
@@ -61,12 +61,10 @@ def _next(view: BuildingView, zone: Zone) -> Trim:
 
 def propose(view: BuildingView) -> list[Proposal]:
     """The corrected set-point of every zone that has a correction, while people are there."""
-    if not view.occupancy.is_occupied:
-        return []
     proposals = []
     for zone in view.zones:
         trim = view.memory.trims.get(zone.setpoint.id)
-        if trim is None or trim.kelvin == 0 or zone.temperature.value is None:
+        if not zone.occupancy.is_occupied or trim is None or trim.kelvin == 0 or zone.temperature.value is None:
             continue
         target = occupied_target_c(view, zone)
         excess = next((gap for gap in view.gaps if gap.is_excess), None)

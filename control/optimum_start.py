@@ -32,11 +32,13 @@ def lead_h(view: BuildingView, zone: Zone) -> float | None:
 
 def remember(view: BuildingView) -> Memory:
     """Note which zones warm up for the coming occupancy; once begun it goes on, so that heating does not cycle."""
-    starts_ms = view.occupancy.changes_ms
-    if view.occupancy.is_occupied or starts_ms is None or view.season.heating is not Heating.ALLOWED:
+    if view.season.heating is not Heating.ALLOWED:
         return replace(view.memory, preheating={})
     preheating = {}
     for zone in view.zones:
+        starts_ms = zone.occupancy.changes_ms
+        if zone.occupancy.is_occupied or starts_ms is None:
+            continue
         lead = lead_h(view, zone)
         begun = view.memory.preheating.get(zone.setpoint.id) == starts_ms
         if lead is not None and (begun or (lead > 0 and view.now_ms + lead * HOUR_MS >= starts_ms)):

@@ -7,6 +7,7 @@ from typing import Final
 from control.view import BuildingView, Proposal, clock_text, occupied_target_c
 
 NAME: Final = "setback"
+RUN_K: Final = 1.2
 
 
 def propose(view: BuildingView) -> list[Proposal]:
@@ -16,13 +17,16 @@ def propose(view: BuildingView) -> list[Proposal]:
         if zone.temperature.value is None:
             why = f"Let go: {zone.name} has no usable temperature ({zone.temperature.problem})."
             proposals.append(Proposal(zone.setpoint, None, NAME, why))
-        elif view.occupancy.is_occupied:
+        elif zone.occupancy.is_occupied:
             target = occupied_target_c(view, zone)
-            until = f" until {clock_text(view, view.occupancy.changes_ms)}" if view.occupancy.changes_ms else ""
+            until = f" until {clock_text(view, zone.occupancy.changes_ms)}" if zone.occupancy.changes_ms else ""
             why = f"Occupied{until}: {target:.1f} °C keeps the zone above the comfort minimum."
             proposals.append(Proposal(zone.setpoint, target, NAME, why))
         else:
-            until = f" until {clock_text(view, view.occupancy.changes_ms)}" if view.occupancy.changes_ms else ""
-            why = f"Nobody there{until}: set back to {view.comfort.setback_c:.1f} °C."
-            proposals.append(Proposal(zone.setpoint, view.comfort.setback_c, NAME, why))
+            until = f" until {clock_text(view, zone.occupancy.changes_ms)}" if zone.occupancy.changes_ms else ""
+            value = view.comfort.setback_c
+            if any(zone.name in s.zones and s.name in view.memory.fans and view.memory.fans[s.name].is_on for s in view.air):
+                value += RUN_K  # an air system that has to run warms its zones a little further, and rests longer
+            why = f"Nobody there{until}: set back to {value:.1f} °C."
+            proposals.append(Proposal(zone.setpoint, value, NAME, why))
     return proposals

@@ -6,20 +6,26 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from control import correction, optimum_start, season, setback, supply
+from control import correction, cooling, fans, optimum_start, season, setback, supply, supply_air, ventilation
 from control.view import BuildingView, Memory, Proposal
 
 REMEMBER: Final[tuple[Callable[[BuildingView], Memory], ...]] = (
     correction.remember,
     optimum_start.remember,
     supply.remember,
+    fans.remember,
+    supply_air.remember,
 )
 PROPOSE: Final[tuple[Callable[[BuildingView], list[Proposal]], ...]] = (
     season.propose,
     optimum_start.propose,
     correction.propose,
     setback.propose,
+    cooling.propose,
     supply.propose,
+    fans.propose,
+    ventilation.propose,
+    supply_air.propose,
 )
 """The first that speaks for a point is heard."""
 

@@ -12,6 +12,7 @@ from core.calendar import Calendar
 from core.points import Point
 from predict.gap import GapTotal
 
+_LEAST_MARGIN_K: Final = 0.2
 COMFORT_MARGIN_K: Final = 0.5
 """A thermostat swings around its set-point; so much above the comfort minimum keeps the swing inside."""
 MIN_GAP_COVERAGE: Final = 0.9
@@ -32,6 +33,9 @@ class Input:
 
     value: float | None
     problem: str = ""
+
+
+NOT_MEASURED: Final = Input(None, "not measured")
 
 
 class Heating(StrEnum):
@@ -79,10 +83,13 @@ class Occupancy:
         Whether people are there.
     changes_ms
         When that changes, UTC milliseconds; None within the next week.
+    share
+        People now or in the next minutes over the most ever seen, 0 to 1; None: nobody counts them.
     """
 
     is_occupied: bool
     changes_ms: int | None
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,26 @@ class WarmUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Habit:
+    """What a zone's own control held before anybody else did; None: not known.
+
+    Attributes
+    ----------
+    heating_c
+        Heating set-point at this time of the week; of an empty zone, at the time at which people come. Celsius.
+    cooling_c, cooling_empty_c
+        Cooling set-points with people there and without.
+    swing_k
+        How far the zone falls below its set-point while it is heated; None: not known.
+    """
+
+    heating_c: float | None = None
+    cooling_c: float | None = None
+    cooling_empty_c: float | None = None
+    swing_k: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Zone:
     """A zone whose heating set-point may be driven.
 
@@ -121,6 +148,18 @@ class Zone:
         Zone air temperature, degrees Celsius.
     setpoint_now
         What the device holds now, degrees Celsius.
+    occupancy
+        Of this zone.
+    habit
+        What its own control does.
+    cooling
+        Cooling set-point that is driven; None when there is none.
+    cooling_now
+        What the device holds there, degrees Celsius.
+    people_peak
+        Most people ever counted; 0: they are not counted.
+    floor_area_m2
+        None: not known.
     """
 
     name: str
@@ -128,6 +167,62 @@ class Zone:
     temperature: Input
     setpoint_now: Input
     warm_up: WarmUp
+    occupancy: Occupancy
+    habit: Habit = field(default_factory=Habit)
+    cooling: Point | None = None
+    cooling_now: Input = NOT_MEASURED
+    people_peak: float = 0.0
+    floor_area_m2: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AirHabit:
+    """What an air system's own control did while people were there; None: not known.
+
+    Attributes
+    ----------
+    outdoor_air
+        Least outdoor air, in the unit of its flow times share.
+    supply_c
+        Supply air temperature set-point, degrees Celsius.
+    flow
+        Supply air flow.
+    """
+
+    flow: float | None = None
+    outdoor_air: float | None = None
+    supply_c: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AirSystem:
+    """An air handling unit and what may be driven of it.
+
+    Attributes
+    ----------
+    name
+        ``site/building/system``.
+    zones
+        Names of the zones that it feeds.
+    fan
+        Fan command, 0 or 1.
+    outdoor_air
+        Share of outdoor air in the supply air, 0 to 1.
+    supply
+        Supply air temperature set-point, degrees Celsius.
+    fan_now, outdoor_air_now, flow_now
+        Whether it runs, its share of outdoor air, its supply air flow.
+    """
+
+    name: str
+    zones: tuple[str, ...]
+    fan: Point | None = None
+    outdoor_air: Point | None = None
+    supply: Point | None = None
+    fan_now: Input = NOT_MEASURED
+    outdoor_air_now: Input = NOT_MEASURED
+    flow_now: Input = NOT_MEASURED
+    habit: AirHabit = field(default_factory=AirHabit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +261,14 @@ class Trim:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """Whether something was told to run, and since when (UTC milliseconds)."""
+
+    is_on: bool
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What control remembers of a building from one decision to the next; lost at a restart without harm.
 
@@ -177,11 +280,17 @@ class Memory:
         Correction of the supply temperature.
     preheating
         Zones (by set-point id) that are warming up, and the start of occupancy they do it for (UTC ms).
+    fans
+        Whether each air system (by name) was told to run, and since when.
+    supply_air
+        Supply air temperature (degrees Celsius) that trim and respond has come to, by air system.
     """
 
     trims: Mapping[str, Trim] = field(default_factory=dict)
     supply_trim: Trim = field(default_factory=Trim)
     preheating: Mapping[str, int] = field(default_factory=dict)
+    fans: Mapping[str, Running] = field(default_factory=dict)
+    supply_air: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +314,9 @@ class BuildingView:
     calendar: Calendar
     season: Season
     comfort: Comfort
-    occupancy: Occupancy
     zones: tuple[Zone, ...]
     outdoor: Input
+    air: tuple[AirSystem, ...] = ()
     supply_setpoint: Point | None = None
     gaps: tuple[MeterGap, ...] = ()
     memory: Memory = field(default_factory=Memory)
@@ -239,9 +348,13 @@ class Proposal:
 
 
 def occupied_target_c(view: BuildingView, zone: Zone) -> float:
-    """Set-point of a zone while people are there, its correction included: always inside the comfort band."""
+    """Heating set-point of a zone while people are there, its correction included: always inside the comfort band.
+
+    What its own control holds, so that nobody sits colder than before, but never below the comfort minimum.
+    """
     trim = view.memory.trims.get(zone.setpoint.id, Trim()).kelvin
-    wanted = view.comfort.minimum_c + COMFORT_MARGIN_K + trim
+    margin_k = COMFORT_MARGIN_K if zone.habit.swing_k is None else zone.habit.swing_k + _LEAST_MARGIN_K
+    wanted = max(view.comfort.minimum_c + margin_k, zone.habit.heating_c or 0.0) + trim
     return min(max(wanted, view.comfort.minimum_c), view.comfort.maximum_c)
 
 

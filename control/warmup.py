@@ -47,7 +47,7 @@ def find_mornings(temperature_c: Floats, setpoint_c: Floats, outdoor_c: Floats, 
     i, n = 1, len(temperature_c)
     while i < n:
         raised = setpoint_c[i] - setpoint_c[i - 1] >= _MIN_RAISE_K
-        if not (raised and setpoint_c[i] - temperature_c[i] >= _MIN_DEFICIT_K):
+        if not (raised and setpoint_c[i] - temperature_c[i - 1] >= _MIN_DEFICIT_K):
             i += 1
             continue
         end = i
@@ -59,9 +59,9 @@ def find_mornings(temperature_c: Floats, setpoint_c: Floats, outdoor_c: Floats, 
             and np.isfinite(temperature_c[end + 1])
         ):
             end += 1
-        hours, warmed = (end - i) * step_h, temperature_c[end] - temperature_c[i]
-        if hours >= 1.0 or (hours > 0 and setpoint_c[end] - temperature_c[end] <= _ARRIVED_K):
-            difference = float(np.mean(temperature_c[i : end + 1] - outdoor_c[i : end + 1]))
+        hours, warmed = (end - i + 1) * step_h, temperature_c[end] - temperature_c[i - 1]
+        if hours >= 1.0 or setpoint_c[end] - temperature_c[end] <= _ARRIVED_K:
+            difference = float(np.mean(temperature_c[i - 1 : end + 1] - outdoor_c[i - 1 : end + 1]))
             mornings.append(Morning(float(max(warmed, 0.0) / hours), difference))
         i = end + 1
     return mornings

@@ -123,6 +123,13 @@ class EnergyPlusBuilding:
         except BaseException:
             self.close()
             raise
+        areas = self._report.constants
+        self.floor_area_m2 = {
+            p.zone: area
+            for p in self.points
+            if p.constant is not None and (area := areas[p.constant]) is not None and area > 0
+        }
+        """Of each zone, by its name."""
         self._step_ms = 3_600_000 // self._report.steps_per_hour
         self._points = {point.name: point for point in self.points}
 
@@ -142,6 +149,7 @@ class EnergyPlusBuilding:
             meters=exchange.meters,
             actuators=exchange.actuators,
             bands=exchange.bands,
+            constants=exchange.constants,
         )
         described = self.output / "job.json"
         described.write_bytes(msgspec.json.encode(job))
@@ -178,7 +186,11 @@ class EnergyPlusBuilding:
         """Points that this model really has; a set-point without its actuator is an error, not a silence."""
         report = self._report
         found = [point for point in self._exchange.points if present(point, report.values, report.energy_j)]
-        lacking = [p.name for p in found if p.actuator is not None and not report.actuators[p.actuator]]
+        lacking = [
+            p.name
+            for p in found
+            if p.actuator is not None and not all(report.actuators[a] for a in (p.actuator, *p.also))
+        ]
         if lacking:
             raise UnavailableError(f"EnergyPlus gives no access to {', '.join(lacking)}")
         return tuple(found)
@@ -258,13 +270,13 @@ class EnergyPlusBuilding:
         if point.actuator is None:
             raise DomainError(f"{name} cannot be written")
         if math.isnan(value):
-            self._writes[point.actuator] = None
+            self._writes.update(dict.fromkeys((point.actuator, *point.also)))
             return
         if not point.low <= value <= point.high:
             raise DomainError(f"{name} takes {point.low:g} to {point.high:g}, not {value:g}")
         if point.kind == "running":
             value = _FORCED_ON if value else _FORCED_OFF
-        self._writes[point.actuator] = value
+        self._writes.update(dict.fromkeys((point.actuator, *point.also), value))
 
     def _point(self, name: str) -> ModelPoint:
         try:

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
+_NO_FLOW: Final = 1e-6
 WEATHER_RUN: Final = 3
 """What the engine calls a run over a weather file, as opposed to design days and sizing."""
 
@@ -28,6 +29,9 @@ class Actuator(msgspec.Struct, frozen=True, array_like=True):
     times
         Position in `Job.variables` of what a written value is multiplied by at every system step (a share of a flow);
         None: it is taken as it is.
+    back
+        Position in `Job.variables` of the flow that returns: what does not return is exhausted, and has to be made up
+        from outside at least, or the engine starves the system.
     insist
         The engine's own managers overwrite the value, so it is set again after they have spoken, at every system step.
     """
@@ -37,6 +41,7 @@ class Actuator(msgspec.Struct, frozen=True, array_like=True):
     key: str
     times: int | None = None
     insist: bool = False
+    back: int | None = None
 
 
 class Band(msgspec.Struct, frozen=True, array_like=True):
@@ -71,6 +76,8 @@ class Job(msgspec.Struct, frozen=True):
         Where values can be set.
     bands
         Which of them hold each other back.
+    constants
+        (internal variable, object): what the model is, read once.
     """
 
     model: str
@@ -80,6 +87,7 @@ class Job(msgspec.Struct, frozen=True):
     meters: list[str]
     actuators: list[Actuator]
     bands: list[Band] = []
+    constants: list[tuple[str, str]] = []
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -104,6 +112,8 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
         One for each of `Job.meters`, joules since the beginning; None: no such meter.
     actuators
         Whether the model has each of `Job.actuators`.
+    constants
+        One for each of `Job.constants`, in the first report; None: the model has no such.
     """
 
     steps: int
@@ -111,6 +121,7 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     values: list[float | None]
     energy_j: list[float | None]
     actuators: list[bool] = []
+    constants: list[float | None] = []
 
 
 class Ended(msgspec.Struct, frozen=True, tag="ended"):
@@ -207,7 +218,8 @@ class Engine:
             exchange.get_actuator_handle(state, item.component, item.control, item.key) for item in job.actuators
         ]
         self._ready = True
-        self._hand_over(state)
+        handles = [exchange.get_internal_variable_handle(state, *constant) for constant in job.constants]
+        self._hand_over(state, [None if h == -1 else exchange.get_internal_variable_value(state, h) for h in handles])
 
     def _keep_apart(self, state: Any, band: Band) -> None:
         """Set a thermostat's overridden set-points for this step; one that crosses the other stops at it."""
@@ -226,10 +238,16 @@ class Engine:
 
     def _share(self, state: Any) -> None:
         for position, share in self._shares.items():
-            times = self._job.actuators[position].times
+            times, back = self._job.actuators[position].times, self._job.actuators[position].back
             if times is not None and self._variables[times] != -1:
                 flow = self._exchange.get_variable_value(state, self._variables[times])
-                self._exchange.set_actuator_value(state, self._actuators[position], share * flow)
+                if flow > _NO_FLOW:
+                    returned = flow if back is None else self._exchange.get_variable_value(state, self._variables[back])
+                    outdoor = max(share * flow, flow - returned)
+                    self._exchange.set_actuator_value(state, self._actuators[position], outdoor)
+                else:
+                    # Outdoor air held at a share of no flow keeps the fan from starting: the model starts it.
+                    self._exchange.reset_actuator(state, self._actuators[position])
 
     def _insist(self, state: Any) -> None:
         for position, value in self._insisted.items():
@@ -245,7 +263,7 @@ class Engine:
         if self._due <= 0:
             self._hand_over(state)
 
-    def _hand_over(self, state: Any) -> None:
+    def _hand_over(self, state: Any, constants: Sequence[float | None] = ()) -> None:
         exchange = self._exchange
         self._send(
             Report(
@@ -254,6 +272,7 @@ class Engine:
                 [None if h == -1 else exchange.get_variable_value(state, h) for h in self._variables],
                 [None if h == -1 else j for h, j in zip(self._meters, self._energy_j, strict=True)],
                 [handle != -1 for handle in self._actuators],
+                list(constants),
             )
         )
         order = self._orders()

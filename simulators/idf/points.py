@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from core.errors import ConfigError
 from simulators.engine import Actuator, Band
-from simulators.idf.model import Idf, conditioned_zones, zones_of
+from simulators.idf.model import Idf, IdfObject, conditioned_zones, zones_of
 
 J_PER_KWH: Final = 3.6e6
 
@@ -38,6 +38,14 @@ _END_USES: Final = {
 _END_USE_METERS: Final = {"electricity": "Electrical_Meter", "gas": "Gas_Meter", "district-heat": "Hot_Water_Meter"}
 _FLOW: Final = "System Node Mass Flow Rate"
 _RUNNING_KG_S: Final = 1e-4
+_FAN: Final = "Fan_On_Off_Status"
+_SUPPLY_MANAGERS: Final = (
+    "SetpointManager:Scheduled",
+    "SetpointManager:OutdoorAirReset",
+    "SetpointManager:Warmest",
+    "SetpointManager:Coldest",
+)
+"""Those whose temperature is the whole system's, not one zone's."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,12 @@ class ModelPoint:
         Position in `Exchange.actuators`; None: it cannot be written.
     low, high
         Smallest and largest value that may be written.
+    also
+        Further actuators that get the same value.
+    feeds
+        Zones that an air system serves (Brick ``feeds``).
+    constant
+        Position in `Exchange.constants` of the floor area of its zone, m2.
     """
 
     name: str
@@ -73,6 +87,9 @@ class ModelPoint:
     actuator: int | None = None
     low: float = 0.0
     high: float = 0.0
+    also: tuple[int, ...] = ()
+    feeds: tuple[str, ...] = ()
+    constant: int | None = None
 
 
 @dataclass
@@ -81,7 +98,7 @@ class Exchange:
 
     Attributes
     ----------
-    variables, meters, actuators, bands
+    variables, meters, actuators, bands, constants
         As the engine is asked for them (`simulators.engine.Job`).
     points
         What they mean.
@@ -91,6 +108,7 @@ class Exchange:
     meters: list[str] = field(default_factory=list)
     actuators: list[Actuator] = field(default_factory=list)
     bands: list[Band] = field(default_factory=list)
+    constants: list[tuple[str, str]] = field(default_factory=list)
     points: list[ModelPoint] = field(default_factory=list)
 
     def variable(self, name: str, key: str) -> int:
@@ -100,10 +118,17 @@ class Exchange:
         return self.variables.index((name, key))
 
     def actuator(
-        self, component: str, control: str, key: str, times: int | None = None, *, insist: bool = False
+        self,
+        component: str,
+        control: str,
+        key: str,
+        times: int | None = None,
+        *,
+        insist: bool = False,
+        back: int | None = None,
     ) -> int:
         """Position of a new actuator."""
-        self.actuators.append(Actuator(component, control, key, times, insist))
+        self.actuators.append(Actuator(component, control, key, times, insist, back))
         return len(self.actuators) - 1
 
 
@@ -128,7 +153,9 @@ def exchange_of(model: Idf) -> Exchange:
     for zone in zones:
         _zone_points(found, zone, schedules.get(zone.casefold()))
     for loop in model.all("AirLoopHVAC"):
-        _loop_points(found, model, loop.name, loop.field(6))
+        _loop_points(found, model, loop)
+        _supply_points(found, model, loop)
+    _feed(found, model)
     _site_points(found)
     _meter_points(found)
     names = [point.name for point in found.points]
@@ -170,6 +197,8 @@ def _zone_points(found: Exchange, zone: str, schedules: tuple[str, str] | None) 
             (found.variable("Zone People Occupant Count", zone),),
         ),
     ]
+    found.constants.append(("Zone Floor Area", zone))
+    found.points[-2] = replace(found.points[-2], constant=len(found.constants) - 1)
     for word, brick in (("Heating", "Zone_Air_Heating"), ("Cooling", "Zone_Air_Cooling")):
         found.points.append(
             ModelPoint(
@@ -189,20 +218,24 @@ def _zone_points(found: Exchange, zone: str, schedules: tuple[str, str] | None) 
         found.bands.append(Band(last - 1, last, heating, cooling))
 
 
-def _loop_points(found: Exchange, model: Idf, loop: str, inlet: str) -> None:
-    short = slug(loop)
+def _loop_points(found: Exchange, model: Idf, loop: IdfObject) -> None:
+    # Exhaust fans may leave no return air, so what is supplied tells whether the system runs.
+    short, inlet, outlet = slug(loop.name), loop.field(6), _nodes(model, loop.field(9))[0]
     found.points.append(
         ModelPoint(
             f"{short}/fan",
-            "Fan_On_Off_Status",
+            _FAN,
             "1",
             "",
-            (found.variable(_FLOW, inlet),),
+            (found.variable(_FLOW, outlet),),
             kind="running",
-            actuator=found.actuator("AirLoopHVAC", "Availability Status", loop, insist=True),
+            actuator=found.actuator("AirLoopHVAC", "Availability Status", loop.name, insist=True),
             low=0.0,
             high=1.0,
         )
+    )
+    found.points.append(
+        ModelPoint(f"{short}/supply-flow", "Supply_Air_Flow_Sensor", "kg/s", "", (found.variable(_FLOW, outlet),))
     )
     for controller in model.all("Controller:OutdoorAir"):
         # The controller belongs to the loop whose return air it mixes.
@@ -214,12 +247,104 @@ def _loop_points(found: Exchange, model: Idf, loop: str, inlet: str) -> None:
                     "Outside_Air_Flow_Setpoint",
                     "1",
                     "",
-                    (found.variable("Air System Outdoor Air Flow Fraction", loop),),
-                    actuator=found.actuator("Outdoor Air Controller", "Air Mass Flow Rate", controller.name, supply),
+                    (found.variable("Air System Outdoor Air Flow Fraction", loop.name),),
+                    actuator=found.actuator(
+                        "Outdoor Air Controller",
+                        "Air Mass Flow Rate",
+                        controller.name,
+                        supply,
+                        back=found.variable(_FLOW, inlet),
+                    ),
                     low=0.0,
                     high=1.0,
                 )
             )
+
+
+def _supply_points(found: Exchange, model: Idf, loop: IdfObject) -> None:
+    """Supply air temperature of a system that serves several zones, and its set-point if it has one of its own.
+
+    The managers of mixed and coil outlet air follow the set-point at the outlet of the system, so all their nodes get
+    what is written. A system whose set-point follows one zone's load is driven through that zone.
+    """
+    short, outlet = slug(loop.name), _nodes(model, loop.field(9))[0]
+    found.points.append(
+        ModelPoint(
+            f"{short}/supply-temperature",
+            "Supply_Air_Temperature_Sensor",
+            "Cel",
+            "",
+            (found.variable("System Node Temperature", outlet),),
+        )
+    )
+    own = [
+        item
+        for kind in _SUPPLY_MANAGERS
+        for item in model.all(kind)
+        if outlet.casefold() in {name.casefold() for name in _nodes(model, item.fields[-1])}
+    ]
+    if not own:
+        return
+    nodes = [outlet] + [
+        node
+        for item in model.all("SetpointManager:MixedAir")
+        if item.field(2).casefold() == outlet.casefold()
+        for node in _nodes(model, item.field(5))
+        if node.casefold() != outlet.casefold()
+    ]
+    actuators = [
+        found.actuator("System Node Setpoint", "Temperature Setpoint", node, insist=True)
+        for node in dict.fromkeys(nodes)
+    ]
+    found.points.append(
+        ModelPoint(
+            f"{short}/supply-temperature-setpoint",
+            "Supply_Air_Temperature_Setpoint",
+            "Cel",
+            "",
+            (found.variable("System Node Setpoint Temperature", outlet),),
+            actuator=actuators[0],
+            also=tuple(actuators[1:]),
+            low=8.0,
+            high=40.0,
+        )
+    )
+
+
+def _nodes(model: Idf, name: str) -> tuple[str, ...]:
+    """Nodes that `name` stands for: itself, or the members of a node list of that name."""
+    for item in model.all("NodeList"):
+        if item.name.casefold() == name.casefold():
+            return tuple(node for node in item.fields[1:] if node)
+    return (name,)
+
+
+def _feed(found: Exchange, model: Idf) -> None:
+    """Say of each air system's fan which zones it serves, followed from node to node."""
+    zones = {
+        node.casefold(): slug(item.field(0))
+        for item in model.all("ZoneHVAC:EquipmentConnections")
+        for node in _nodes(model, item.field(2))
+    }
+    terminals = [item for item in model.objects if item.kind.casefold().startswith("airterminal:")]
+    served: dict[str, set[str]] = {}
+    for item in terminals:
+        names = {field.casefold() for field in item.fields}
+        for zone in {zones[name] for name in names if name in zones}:
+            for name in names:
+                served.setdefault(name, set()).add(zone)
+    feeds = {}
+    for loop in model.all("AirLoopHVAC"):
+        reach = {loop.field(8).casefold()}
+        for item in model.all("AirLoopHVAC:ZoneSplitter", "AirLoopHVAC:SupplyPlenum"):
+            names = [field.casefold() for field in item.fields]
+            if reach & set(names[1:4]):
+                reach |= set(names[1:])
+        feeds[slug(loop.name)] = tuple(sorted({zone for name in reach for zone in served.get(name, ())}))
+    found.points = [
+        replace(point, feeds=feeds[point.name.partition("/")[0]]) if point.brick_class == _FAN else point
+        for point in found.points
+    ]
 
 
 def _site_points(found: Exchange) -> None:

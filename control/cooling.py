@@ -1,0 +1,31 @@
+"""Cooling set-points: the zone's own while people are there, far away while nobody is, always clear of heating."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from control.fans import ceiling_c
+from control.view import BuildingView, Proposal, occupied_target_c
+
+NAME: Final = "cooling-setback"
+DEAD_BAND_K: Final = 1.5
+"""Between heating and cooling, so that neither undoes the other."""
+
+
+def propose(view: BuildingView) -> list[Proposal]:
+    """The cooling set-point of every zone that has one and whose temperature is known; the others are let go of."""
+    proposals = []
+    for zone in view.zones:
+        if zone.cooling is None:
+            continue
+        own = zone.habit.cooling_c
+        if zone.temperature.value is None or own is None:
+            why = f"Let go: {zone.name} has no usable temperature, or its own set-point is not known."
+            proposals.append(Proposal(zone.cooling, None, NAME, why))
+        elif zone.occupancy.is_occupied or zone.setpoint.id in view.memory.preheating:
+            value = max(min(own, view.comfort.maximum_c), occupied_target_c(view, zone) + DEAD_BAND_K)
+            proposals.append(Proposal(zone.cooling, value, NAME, f"People are there or come: {value:.1f} °C."))
+        else:
+            value = ceiling_c(zone)
+            proposals.append(Proposal(zone.cooling, value, NAME, f"Nobody there: cooled above {value:.1f} °C only."))
+    return proposals

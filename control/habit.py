@@ -1,0 +1,84 @@
+"""What a building's own control does, learnt while it was only watched: the measure of equal comfort."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from control.occupancy import PRESENT_SHARE, SLOT_MIN, week_of
+from control.record import Record
+from control.view import AirHabit, Habit
+from predict.series import Floats
+
+_FULL_SHARE: Final = 0.5
+_MIN_STEPS: Final = 12
+_HEATED_K: Final = 0.3
+DEFAULT_SWING_K: Final = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class HabitWeek:
+    """Set-points of a zone's own control through the week.
+
+    Attributes
+    ----------
+    heating_c
+        Shape (8, 96): by quarter of an hour of a local day, Monday to Sunday and holidays; NaN where never seen.
+    cooling_c, cooling_empty_c
+        With people there and without, degrees Celsius.
+    swing_k
+        How far the zone falls below its set-point while it is heated.
+    """
+
+    heating_c: Floats
+    cooling_c: float | None
+    cooling_empty_c: float | None
+    swing_k: float
+
+    def at(self, kind: int, minute: int) -> Habit:
+        """The habit at a minute of a kind of day (see `control.record`)."""
+        heating_c = float(self.heating_c[kind, minute // SLOT_MIN])
+        return Habit(
+            heating_c if np.isfinite(heating_c) else None, self.cooling_c, self.cooling_empty_c, self.swing_k
+        )
+
+
+def learn_habit(
+    record: Record, people_share: Floats, heating_c: Floats, cooling_c: Floats, temperature_c: Floats
+) -> HabitWeek:
+    """Set-points of a zone with and without people, all of shape (n,); NaN where unknown.
+
+    `people_share` is the number of people over the most ever seen.
+    """
+    there = np.asarray(people_share >= PRESENT_SHARE)
+    below = (heating_c - temperature_c)[there & (temperature_c < heating_c + _HEATED_K)]
+    swing = _typical(below, 0.9)
+    week = week_of(record, heating_c, lambda day_by_slot: np.nanmedian(day_by_slot, axis=0))
+    return HabitWeek(
+        week,
+        cooling_c=_typical(cooling_c[there]),
+        cooling_empty_c=_typical(cooling_c[~there], 0.9),
+        swing_k=DEFAULT_SWING_K if swing is None else min(max(swing, 0.0), DEFAULT_SWING_K),
+    )
+
+
+def learn_air_habit(people_share: Floats, outdoor_air: Floats, flow: Floats, supply_c: Floats) -> AirHabit:
+    """Least outdoor air and supply temperature of an air system while its zones are well occupied.
+
+    Parameters
+    ----------
+    people_share
+        People in its zones over the most ever seen, shape (n,).
+    outdoor_air, flow
+        Share of outdoor air and supply air flow; their product is what people get. More than the least of it is free
+        cooling.
+    """
+    full = (people_share >= _FULL_SHARE) & (flow > 0)
+    return AirHabit(flow=_typical(flow[full]), outdoor_air=_typical((outdoor_air * flow)[full], 0.1), supply_c=_typical(supply_c[full]))
+
+
+def _typical(values: Floats, quantile: float = 0.5) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(np.quantile(known, quantile)) if known.size >= _MIN_STEPS else None

@@ -1,0 +1,85 @@
+"""Which points of a building are what to control: its zones and its air systems."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.points import Point
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneLayout:
+    """A zone's points.
+
+    Attributes
+    ----------
+    name
+        ``site/building/zone``.
+    heating, cooling
+        Set-points that may be driven.
+    temperature, people
+        Point ids of the sensors; empty: none.
+    floor_area_m2
+        None: not known.
+    """
+
+    name: str
+    heating: Point
+    cooling: Point | None = None
+    temperature: str = ""
+    people: str = ""
+    floor_area_m2: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SystemLayout:
+    """An air system's points.
+
+    Attributes
+    ----------
+    zones
+        Names of the zones that it feeds.
+    fan, outdoor_air, supply
+        What may be driven: on and off, share of outdoor air, supply air temperature.
+    flow
+        Point id of the supply air flow; empty: it is taken as constant.
+    """
+
+    name: str
+    zones: tuple[str, ...]
+    fan: Point | None = None
+    outdoor_air: Point | None = None
+    supply: Point | None = None
+    flow: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """All of a building.
+
+    Attributes
+    ----------
+    outdoor
+        Point id of the outdoor air temperature; empty: none.
+    supply_water
+        Supply water temperature set-point that may be driven.
+    """
+
+    building: str
+    zones: tuple[ZoneLayout, ...]
+    systems: tuple[SystemLayout, ...] = ()
+    outdoor: str = ""
+    supply_water: Point | None = None
+
+    @property
+    def points(self) -> tuple[str, ...]:
+        """Ids of everything that decisions look at."""
+        found = [self.outdoor]
+        for zone in self.zones:
+            found += [zone.heating.id, zone.cooling.id if zone.cooling else "", zone.temperature, zone.people]
+        for system in self.systems:
+            driven = (system.fan, system.outdoor_air, system.supply)
+            found += [*(point.id for point in driven if point), system.flow]
+        if self.supply_water is not None:
+            found.append(self.supply_water.id)
+        return tuple(dict.fromkeys(point for point in found if point))

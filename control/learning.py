@@ -1,0 +1,98 @@
+"""What control learns of a building from its record: warm-up, the week of its people, its own control's habits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from control.habit import HabitWeek, learn_air_habit, learn_habit
+from control.layout import Layout
+from control.occupancy import Agenda, Presence, agenda, joined, learn_presence
+from control.record import Record
+from control.view import AirHabit, WarmUp
+from control.warmup import find_mornings, learn_warm_up
+from core.calendar import Calendar
+from predict.series import Floats, fill_short_gaps
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """By name of the zone, and of the air system.
+
+    Attributes
+    ----------
+    presences
+        Of the zones whose people are counted.
+    """
+
+    warm_ups: Mapping[str, WarmUp] = field(default_factory=dict)
+    presences: Mapping[str, Presence] = field(default_factory=dict)
+    habits: Mapping[str, HabitWeek] = field(default_factory=dict)
+    air_habits: Mapping[str, AirHabit] = field(default_factory=dict)
+
+
+def learn_warm_ups(layout: Layout, record: Record) -> dict[str, WarmUp]:
+    """Warm-up of each zone from its mornings."""
+    outdoor = fill_short_gaps(record.of(layout.outdoor), max_fill=4)
+    learnt = {}
+    for zone in layout.zones:
+        if zone.temperature:
+            temperature = fill_short_gaps(record.of(zone.temperature), max_fill=2)
+            asked = fill_short_gaps(record.of(zone.heating.id), max_fill=2)
+            learnt[zone.name] = learn_warm_up(find_mornings(temperature, asked, outdoor, record.step_h))
+    return learnt
+
+
+def learn_presences(layout: Layout, record: Record) -> dict[str, Presence]:
+    """The week of each zone whose people are counted."""
+    return {zone.name: learn_presence(record, record.of(zone.people)) for zone in layout.zones if zone.people}
+
+
+def learn_habits(layout: Layout, record: Record) -> tuple[dict[str, HabitWeek], dict[str, AirHabit]]:
+    """What zones and air systems did by themselves; only from a record of before they were driven."""
+    shares = _shares(layout, record)
+    whole = np.max(list(shares.values()), axis=0) if shares else np.ones(len(record))
+    habits = {
+        zone.name: learn_habit(
+            record,
+            shares.get(zone.name, whole),
+            record.of(zone.heating.id),
+            record.of(zone.cooling.id if zone.cooling else None),
+            record.of(zone.temperature),
+        )
+        for zone in layout.zones
+    }
+    air = {}
+    for system in layout.systems:
+        there = [shares[name] for name in system.zones if name in shares]
+        flow = record.of(system.flow) if system.flow else np.ones(len(record))
+        air[system.name] = learn_air_habit(
+            np.max(there, axis=0) if there else whole,
+            record.of(system.outdoor_air.id if system.outdoor_air else None),
+            flow,
+            record.of(system.supply.id if system.supply else None),
+        )
+    return habits, air
+
+
+def agendas(layout: Layout, learnt: Learnt, calendar: Calendar, now_ms: int) -> dict[str, Agenda]:
+    """What is expected of every zone from today on; where nobody is counted, what is expected of the whole building."""
+    known = {
+        name: agenda(presence, calendar, now_ms) for name, presence in learnt.presences.items() if presence.peak > 0
+    }
+    whole = joined(list(known.values()))
+    if whole is None:
+        return {}
+    return {zone.name: known.get(zone.name, whole) for zone in layout.zones}
+
+
+def _shares(layout: Layout, record: Record) -> dict[str, Floats]:
+    shares = {}
+    for zone in layout.zones:
+        people = record.of(zone.people)
+        peak = float(np.nanmax(people, initial=0.0)) if np.isfinite(people).any() else 0.0
+        if zone.people and peak > 0:
+            shares[zone.name] = people / peak
+    return shares

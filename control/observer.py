@@ -1,0 +1,113 @@
+"""From the newest inputs and what was learnt to the view that a decision is made from; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from control.layout import Layout, SystemLayout, ZoneLayout
+from control.learning import Learnt
+from control.occupancy import Agenda, occupancy_at
+from control.record import day_and_minute
+from control.view import (
+    NOT_MEASURED,
+    AirHabit,
+    AirSystem,
+    BuildingView,
+    Comfort,
+    Habit,
+    Input,
+    Memory,
+    MeterGap,
+    Occupancy,
+    Season,
+    Zone,
+)
+from control.warmup import DEFAULT
+from core.calendar import Calendar
+
+
+def observe(
+    layout: Layout,
+    inputs: Mapping[str, Input],
+    learnt: Learnt,
+    plans: Mapping[str, Agenda],
+    *,
+    calendar: Calendar,
+    now_ms: int,
+    comfort: Comfort,
+    season: Season,
+    last_seen: Mapping[str, int],
+    opening: Occupancy | None = None,
+    gaps: Sequence[MeterGap] = (),
+    memory: Memory,
+) -> BuildingView:
+    """A building as its newest inputs show it.
+
+    Parameters
+    ----------
+    inputs
+        By point id; a point without one is not measured.
+    plans
+        What is expected of each zone, by its name.
+    last_seen
+        When people were last counted in a zone, UTC milliseconds.
+    opening
+        The hours that people have entered; they win over everything that was learnt. None: none were.
+    """
+
+    def measured(point_id: str) -> Input:
+        return inputs.get(point_id, NOT_MEASURED) if point_id else NOT_MEASURED
+
+    def zone_of(item: ZoneLayout) -> Zone:
+        plan = plans.get(item.name)
+        people = measured(item.people)
+        occupancy = opening
+        if occupancy is None:
+            occupancy = (
+                Occupancy(is_occupied=True, changes_ms=None)  # nothing is known of it: as if people were there
+                if plan is None
+                else occupancy_at(plan, people.value, last_seen.get(item.name), now_ms)
+            )
+        week = learnt.habits.get(item.name)
+        ahead_ms = now_ms if occupancy.is_occupied else occupancy.changes_ms or now_ms
+        presence = learnt.presences.get(item.name)
+        return Zone(
+            item.name,
+            item.heating,
+            measured(item.temperature) if item.temperature else Input(None, "no temperature sensor in the zone"),
+            measured(item.heating.id),
+            learnt.warm_ups.get(item.name, DEFAULT),
+            occupancy,
+            Habit() if week is None else week.at(*day_and_minute(calendar, ahead_ms)),
+            item.cooling,
+            measured(item.cooling.id) if item.cooling else NOT_MEASURED,
+            presence.peak if presence else 0.0,
+            item.floor_area_m2,
+        )
+
+    def system_of(item: SystemLayout) -> AirSystem:
+        return AirSystem(
+            item.name,
+            item.zones,
+            item.fan,
+            item.outdoor_air,
+            item.supply,
+            measured(item.fan.id) if item.fan else NOT_MEASURED,
+            measured(item.outdoor_air.id) if item.outdoor_air else NOT_MEASURED,
+            measured(item.flow) if item.flow else Input(1.0),
+            learnt.air_habits.get(item.name, AirHabit()),
+        )
+
+    return BuildingView(
+        building=layout.building,
+        now_ms=now_ms,
+        calendar=calendar,
+        season=season,
+        comfort=comfort,
+        zones=tuple(map(zone_of, layout.zones)),
+        outdoor=measured(layout.outdoor),
+        air=tuple(map(system_of, layout.systems)),
+        supply_setpoint=layout.supply_water,
+        gaps=tuple(gaps),
+        memory=memory,
+    )

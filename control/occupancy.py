@@ -1,0 +1,223 @@
+"""When people are in a zone: learnt from people counters, bounded by the calendar, corrected by who is there now."""
+
+from __future__ import annotations
+
+import warnings
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+
+from control.record import HOLIDAY, Record
+from control.view import Occupancy
+from core.calendar import MINUTE_MS, Calendar
+from predict.series import Floats
+
+PRESENT_SHARE: Final = 0.07
+"""Of the most people ever seen: fewer are a round of the watch or the last to leave, not use of the zone."""
+SLOT_MIN: Final = 15
+_SOMEBODY_SHARE: Final = 0.01
+BRIDGE_MS: Final = 150 * MINUTE_MS
+"""A gap in which people are expected back within so long is no absence."""
+ABSENT_MS: Final = 60 * MINUTE_MS
+"""Nobody seen for so long, though they were expected: they do not come."""
+LINGER_MS: Final = 15 * MINUTE_MS
+SOON_MS: Final = 20 * MINUTE_MS
+AGENDA_DAYS: Final = 9
+_SLOTS: Final = 24 * 60 // SLOT_MIN
+_WORKING: Final = 5
+_SUNDAY: Final = 6
+_SEEN_OFTEN: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """A zone's week.
+
+    Attributes
+    ----------
+    shares
+        Shape (8, 96): people over `peak` in each quarter of an hour of a local day, Monday to Sunday and holidays.
+    peak
+        Most people ever counted; 0: none.
+    """
+
+    shares: Floats
+    peak: float
+
+
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """What is expected of a zone in the next days.
+
+    Attributes
+    ----------
+    shares
+        People over the peak by quarter of an hour from `start_ms` on (UTC milliseconds), shape (n,).
+    changes
+        When people come and go in turn, UTC milliseconds.
+    begins_occupied
+        Whether people are expected at `start_ms`.
+    """
+
+    start_ms: int
+    shares: Floats
+    changes: tuple[int, ...]
+    begins_occupied: bool
+    peak: float
+
+    def is_expected(self, time_ms: int) -> bool:
+        """Whether people are expected at a time."""
+        return self.begins_occupied != bool(bisect_right(self.changes, time_ms) % 2)
+
+    def next_change(self, time_ms: int) -> int | None:
+        """First change after a time."""
+        after = bisect_right(self.changes, time_ms)
+        return self.changes[after] if after < len(self.changes) else None
+
+    def share(self, start_ms: int, end_ms: int) -> float:
+        """Most expected between two times, over the peak."""
+        slot_ms = SLOT_MIN * MINUTE_MS
+        first = max(0, (start_ms - self.start_ms) // slot_ms)
+        last = max(first + 1, -(-(end_ms - self.start_ms) // slot_ms))
+        part = self.shares[first:last]
+        return float(part.max()) if part.size else 0.0
+
+
+def learn_presence(record: Record, people: Floats) -> Presence:
+    """A zone's week from what was counted.
+
+    Parameters
+    ----------
+    people
+        Shape (n,), NaN where unknown.
+
+    Notes
+    -----
+    Of a quarter of an hour on a weekday it takes the most people of any such day, from three days on the most but one,
+    so that one evening's event is not expected every week. A weekday that was never seen is like the other working
+    days, an unseen Saturday or holiday like a Sunday.
+    """
+    known = np.isfinite(people)
+    peak = float(people[known].max()) if known.any() else 0.0
+    if peak <= 0:
+        return Presence(np.zeros((HOLIDAY + 1, _SLOTS)), 0.0)
+    shares = week_of(record, people / peak, _highest)
+    working = shares[:_WORKING]
+    usual = np.nanmax(np.nan_to_num(working, nan=0.0), axis=0)
+    for kind in range(_WORKING):
+        shares[kind] = np.where(np.isfinite(shares[kind]), shares[kind], usual)
+    shares[_SUNDAY] = np.nan_to_num(shares[_SUNDAY], nan=0.0)
+    for kind in (_WORKING, HOLIDAY):
+        shares[kind] = np.where(np.isfinite(shares[kind]), shares[kind], shares[_SUNDAY])
+    return Presence(shares, peak)
+
+
+def week_of(record: Record, values: Floats, of_days: Callable[[Floats], Floats]) -> Floats:
+    """A week of a quantity, shape (8, 96).
+
+    Parameters
+    ----------
+    of_days
+        Makes one value of each quarter of an hour, shape (96,), from the days of one kind, shape (days, 96); NaN
+        where a day has none.
+    """
+    week = np.full((HOLIDAY + 1, _SLOTS), np.nan)
+    known = np.isfinite(values)
+    slots = record.minutes // SLOT_MIN
+    for kind in range(HOLIDAY + 1):
+        rows = known & (record.day_kinds == kind)
+        days = np.unique(record.days[rows])
+        if days.size:
+            seen = np.full((days.size, _SLOTS), -np.inf)
+            np.maximum.at(seen, (np.searchsorted(days, record.days[rows]), slots[rows]), values[rows])
+            seen[~np.isfinite(seen)] = np.nan
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # a quarter of an hour without any value stays NaN
+                week[kind] = of_days(seen)
+    return week
+
+
+def _highest(days: Floats) -> Floats:
+    ranked = np.sort(np.nan_to_num(days, nan=-np.inf), axis=0)
+    highest = ranked[-2 if len(days) >= _SEEN_OFTEN else -1]
+    return np.where(np.isfinite(highest), highest, np.nan)
+
+
+def agenda(presence: Presence, calendar: Calendar, now_ms: int) -> Agenda:
+    """What a zone's week means for the days from the local day of `now_ms` on, gaps bridged."""
+    today = calendar.day_of(now_ms)
+    start_ms = calendar.midnight(today)
+    slot_ms = SLOT_MIN * MINUTE_MS
+    expected: list[float] = []
+    for offset in range(AGENDA_DAYS):
+        day = today + timedelta(days=offset)
+        kind = HOLIDAY if calendar.is_holiday(day) else day.weekday()
+        first, end = calendar.day_bounds(day)
+        for time_ms in range(first, end, slot_ms):
+            local = calendar.local(time_ms)
+            expected.append(float(presence.shares[kind, (local.hour * 60 + local.minute) // SLOT_MIN]))
+    shares = np.array(expected)
+    present = shares >= PRESENT_SHARE
+    present = _bridged(present, BRIDGE_MS // slot_ms)
+    changes = tuple(int(start_ms + (k + 1) * slot_ms) for k in np.flatnonzero(np.diff(present)))
+    return Agenda(start_ms, shares, changes, bool(present[0]) if present.size else False, presence.peak)
+
+
+def joined(agendas: list[Agenda]) -> Agenda | None:
+    """What is expected of several zones together: people wherever any of them has some."""
+    if not agendas:
+        return None
+    shares = np.max([a.shares for a in agendas], axis=0)
+    edges = sorted({edge for a in agendas for edge in a.changes})
+    begins = any(a.begins_occupied for a in agendas)
+    state, changes = begins, []
+    for edge in edges:
+        if any(a.is_expected(edge) for a in agendas) != state:
+            state = not state
+            changes.append(edge)
+    return Agenda(agendas[0].start_ms, shares, tuple(changes), begins, 0.0)
+
+
+def occupancy_at(plan: Agenda, people: float | None, last_seen_ms: int | None, now_ms: int) -> Occupancy:
+    """Whether a zone is occupied now: who is there counts for more than who is expected.
+
+    Parameters
+    ----------
+    people
+        Counted now; None: unknown, then the expectation holds.
+    last_seen_ms
+        When people were last there, UTC milliseconds.
+    """
+    expected = plan.is_expected(now_ms)
+    soon = plan.share(now_ms, now_ms + SOON_MS)
+    if people is None or plan.peak <= 0:
+        return Occupancy(expected, plan.next_change(now_ms), None if plan.peak <= 0 else (1.0 if expected else soon))
+    share = max(people / plan.peak, soon)
+    absent_ms = now_ms - last_seen_ms if last_seen_ms is not None else ABSENT_MS
+    begun_ms = max((edge for edge in plan.changes if edge <= now_ms), default=plan.start_ms)
+    if not expected and now_ms - begun_ms < LINGER_MS:
+        # The count is of the last minutes; they leave now as they always do.
+        return Occupancy(False, plan.next_change(now_ms), min(share, 1.0))
+    if people / plan.peak >= (_SOMEBODY_SHARE if expected else PRESENT_SHARE):
+        return Occupancy(True, plan.next_change(now_ms) if expected else now_ms + LINGER_MS, min(share, 1.0))
+    if not expected:
+        return Occupancy(False, plan.next_change(now_ms), min(share, 1.0))
+    leaves_ms = plan.next_change(now_ms)
+    if min(absent_ms, now_ms - begun_ms) < ABSENT_MS + LINGER_MS or leaves_ms is None:
+        return Occupancy(True, leaves_ms, min(share, 1.0))
+    # They were expected and have not come for long: nobody is waited for until the next time on the agenda.
+    return Occupancy(False, plan.next_change(leaves_ms), min(people / plan.peak, 1.0))
+
+
+def _bridged(present: np.ndarray[tuple[int], np.dtype[np.bool_]], longest: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Gaps between two presences of no more than `longest` slots filled."""
+    filled = present.copy()
+    where = np.flatnonzero(present)
+    for before, after in zip(where[:-1], where[1:], strict=True):
+        if 1 < after - before <= longest + 1:
+            filled[before:after] = True
+    return filled

@@ -1,0 +1,77 @@
+"""Supply air temperature by trim and respond (ASHRAE Guideline 36): as warm as the most demanding zone lets it be."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Final
+
+from control.fans import served
+from control.ventilation import needed_share
+from control.view import AirSystem, BuildingView, Memory, Proposal
+
+NAME: Final = "supply-air-reset"
+WARMEST_C: Final = 18.0
+TRIM_K: Final = 0.5
+RESPOND_K: Final = 1.0
+MAX_RESPOND_K: Final = 3.0
+FAN_K: Final = 0.5
+"""The fan warms the air behind the coils."""
+_CLOSE_K: Final = 0.3
+_RESOLUTION_K: Final = 0.5
+
+
+def requests(view: BuildingView, system: AirSystem) -> int:
+    """Calls for cooler air: one for a zone that comes close to its cooling set-point, two for one above it."""
+    count = 0
+    for zone in served(view, system):
+        if zone.temperature.value is not None and zone.habit.cooling_c is not None and zone.occupancy.is_occupied:
+            over_k = zone.temperature.value - zone.habit.cooling_c
+            count += (over_k > -_CLOSE_K) + (over_k > _CLOSE_K)
+    return count
+
+
+def mixed_c(view: BuildingView, system: AirSystem) -> float | None:
+    """Temperature of return air mixed with the outdoor air that people need; None when it is not known."""
+    share = needed_share(view, system)
+    seen = [z.temperature.value for z in served(view, system) if z.temperature.value is not None]
+    if share is None or view.outdoor.value is None or not seen:
+        return None
+    return share * view.outdoor.value + (1 - share) * sum(seen) / len(seen)
+
+
+def remember(view: BuildingView) -> Memory:
+    """Trim and respond within the system's own temperature and `WARMEST_C`."""
+    states = {}
+    for system in view.air:
+        own = system.habit.supply_c
+        if system.supply is None or own is None:
+            continue
+        before = view.memory.supply_air.get(system.name, own)
+        asked = requests(view, system)
+        change = -min(RESPOND_K * asked, MAX_RESPOND_K) if asked else TRIM_K
+        states[system.name] = min(max(before + change, own), max(WARMEST_C, own))
+    return replace(view.memory, supply_air=states)
+
+
+def propose(view: BuildingView) -> list[Proposal]:
+    """The set-point of every system that has one: never warmer than its mixed air, so that nothing is heated to be cooled.
+
+    Only the share of the air that is cooled below its mixture and heated again in the zones is saved.
+    """
+    proposals = []
+    for system in view.air:
+        state = view.memory.supply_air.get(system.name)
+        if system.supply is None or state is None or system.habit.supply_c is None:
+            continue
+        mixed = mixed_c(view, system)
+        if mixed is None:
+            proposals.append(Proposal(system.supply, None, NAME, "Let go: the mixed air is not known."))
+            continue
+        value = _RESOLUTION_K * math.floor((min(state, mixed) - FAN_K) / _RESOLUTION_K)
+        value = max(value, system.habit.supply_c)
+        asked = requests(view, system)
+        demand = f"{asked} requests for cooler air" if asked else "no zone asks for cooler air"
+        why = f"{demand}, the mixed air has {mixed:.0f} °C: {value:.1f} °C instead of {system.habit.supply_c:.1f} °C."
+        proposals.append(Proposal(system.supply, value, NAME, why[0].upper() + why[1:]))
+    return proposals
