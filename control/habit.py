@@ -76,7 +76,7 @@ def learn_air_habit(people_share: Floats, outdoor_air: Floats, flow: Floats, sup
         cooling.
     """
     full = (people_share >= _FULL_SHARE) & (flow > 0)
-    return AirHabit(flow=_typical(flow[full]), outdoor_air=_typical((outdoor_air * flow)[full], 0.1), supply_c=_typical(supply_c[full]))
+    return AirHabit(flow=_typical(flow[full], 0.1), outdoor_air=_typical((outdoor_air * flow)[full], 0.1), supply_c=_typical(supply_c[full]))
 
 
 def _typical(values: Floats, quantile: float = 0.5) -> float | None:

@@ -25,7 +25,7 @@ BRIDGE_MS: Final = 150 * MINUTE_MS
 ABSENT_MS: Final = 60 * MINUTE_MS
 """Nobody seen for so long, though they were expected: they do not come."""
 LINGER_MS: Final = 15 * MINUTE_MS
-SOON_MS: Final = 20 * MINUTE_MS
+SOON_MS: Final = 15 * MINUTE_MS
 AGENDA_DAYS: Final = 9
 _SLOTS: Final = 24 * 60 // SLOT_MIN
 _WORKING: Final = 5
@@ -82,7 +82,7 @@ class Agenda:
         """Most expected between two times, over the peak."""
         slot_ms = SLOT_MIN * MINUTE_MS
         first = max(0, (start_ms - self.start_ms) // slot_ms)
-        last = max(first + 1, -(-(end_ms - self.start_ms) // slot_ms))
+        last = max(first + 1, (end_ms - self.start_ms) // slot_ms)
         part = self.shares[first:last]
         return float(part.max()) if part.size else 0.0
 

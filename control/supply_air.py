@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from control.fans import served
-from control.ventilation import needed_share
+from control.ventilation import needed_share, return_c
 from control.view import AirSystem, BuildingView, Memory, Proposal
 
 NAME: Final = "supply-air-reset"
@@ -15,8 +15,6 @@ WARMEST_C: Final = 18.0
 TRIM_K: Final = 0.5
 RESPOND_K: Final = 1.0
 MAX_RESPOND_K: Final = 3.0
-FAN_K: Final = 0.5
-"""The fan warms the air behind the coils."""
 _CLOSE_K: Final = 0.3
 _RESOLUTION_K: Final = 0.5
 
@@ -34,10 +32,10 @@ def requests(view: BuildingView, system: AirSystem) -> int:
 def mixed_c(view: BuildingView, system: AirSystem) -> float | None:
     """Temperature of return air mixed with the outdoor air that people need; None when it is not known."""
     share = needed_share(view, system)
-    seen = [z.temperature.value for z in served(view, system) if z.temperature.value is not None]
-    if share is None or view.outdoor.value is None or not seen:
+    inside = return_c(view, system)
+    if share is None or view.outdoor.value is None or inside is None:
         return None
-    return share * view.outdoor.value + (1 - share) * sum(seen) / len(seen)
+    return share * view.outdoor.value + (1 - share) * inside
 
 
 def remember(view: BuildingView) -> Memory:
@@ -68,8 +66,11 @@ def propose(view: BuildingView) -> list[Proposal]:
         if mixed is None:
             proposals.append(Proposal(system.supply, None, NAME, "Let go: the mixed air is not known."))
             continue
-        value = _RESOLUTION_K * math.floor((min(state, mixed) - FAN_K) / _RESOLUTION_K)
-        value = max(value, system.habit.supply_c)
+        value = _RESOLUTION_K * math.floor(min(state, mixed) / _RESOLUTION_K)
+        if value <= system.habit.supply_c:
+            why = "Let go: the system's own temperature is as warm as it can be."
+            proposals.append(Proposal(system.supply, None, NAME, why))
+            continue
         asked = requests(view, system)
         demand = f"{asked} requests for cooler air" if asked else "no zone asks for cooler air"
         why = f"{demand}, the mixed air has {mixed:.0f} °C: {value:.1f} °C instead of {system.habit.supply_c:.1f} °C."

@@ -8,8 +8,10 @@ from control.fans import served
 from control.view import AirSystem, BuildingView, Proposal, Zone
 
 NAME: Final = "ventilation"
-MARGIN: Final = 1.05
+MARGIN: Final = 1.02
 """Supply air changes a little between two decisions."""
+FAN_K: Final = 0.5
+"""The fan warms the air behind the coils."""
 _COOL_MARGIN_K: Final = 0.5
 _FREE_COOLING_K: Final = 2.0
 # People and area rates of ASHRAE 62.1-2022, table 6-1, l/s a person and l/s a m2, by how densely a zone is used.
@@ -52,30 +54,38 @@ def needed_share(view: BuildingView, system: AirSystem) -> float | None:
         return 0.0
     if system.habit.outdoor_air is None or most <= 0:
         return None
-    flow = system.flow_now.value or system.habit.flow  # at rest, what it will move
-    if flow is None or flow <= 0:
+    # A fan that cycles brings its share of outdoor air while it runs; one at rest will move what it usually does.
+    flow = max(system.flow_now.value or 0.0, system.habit.flow or 0.0)
+    if flow <= 0:
         return None
     return min(MARGIN * system.habit.outdoor_air * now / most / flow, 1.0)
 
 
-def free_share(view: BuildingView, system: AirSystem) -> float:
-    """Share of outdoor air that mixes to the supply temperature wanted while a zone is warm; 0 without need or use."""
-    outdoor = view.outdoor.value
-    warm = [
-        zone.temperature.value
-        for zone in served(view, system)
-        if zone.temperature.value is not None
-        and (zone.habit.cooling_c is None or zone.temperature.value > zone.habit.cooling_c - _COOL_MARGIN_K)
-        and (zone.occupancy.is_occupied or zone.habit.cooling_c is not None)
-    ]
+def return_c(view: BuildingView, system: AirSystem) -> float | None:
+    """Temperature of a system's return air: the mean of its zones, degrees Celsius."""
     seen = [z.temperature.value for z in served(view, system) if z.temperature.value is not None]
-    if outdoor is None or not warm or not seen:
+    return sum(seen) / len(seen) if seen else None
+
+
+def free_share(view: BuildingView, system: AirSystem) -> float:
+    """Share of outdoor air that cools for free as much as is wanted, 0 to 1; 0 where it would not.
+
+    A system with a supply temperature of its own gets what mixes to it, so that no coil has to cool. Another one gets
+    all there is once a zone comes close to its cooling set-point.
+    """
+    outdoor, inside = view.outdoor.value, return_c(view, system)
+    if outdoor is None or inside is None or inside - outdoor < _FREE_COOLING_K:
         return 0.0
-    mixed = sum(seen) / len(seen)
-    if mixed - outdoor < _FREE_COOLING_K:
-        return 0.0
-    wanted = supply_target_c(view, system)
-    return min(max((mixed - wanted) / (mixed - outdoor), 0.0), 1.0) if wanted is not None else 1.0
+    if system.supply is not None:
+        wanted = supply_target_c(view, system)
+        return 0.0 if wanted is None else min(max((inside + FAN_K - wanted) / (inside - outdoor), 0.0), 1.0)
+    return 1.0 if any(_is_warm(zone) for zone in served(view, system)) else 0.0
+
+
+def _is_warm(zone: Zone) -> bool:
+    limit = zone.habit.cooling_c
+    value = zone.temperature.value
+    return value is not None and limit is not None and zone.occupancy.is_occupied and value > limit - _COOL_MARGIN_K
 
 
 def supply_target_c(view: BuildingView, system: AirSystem) -> float | None:
@@ -91,7 +101,7 @@ def propose(view: BuildingView) -> list[Proposal]:
         if point is None:
             continue
         share = needed_share(view, system)
-        free = free_share(view, system)
+        free = free_share(view, system) if share else 0.0
         if share is None:
             proposals.append(Proposal(point, None, NAME, "Let go: what people need of this system is not known."))
         elif free > share and _economises(system):

@@ -186,7 +186,7 @@ class AirHabit:
     supply_c
         Supply air temperature set-point, degrees Celsius.
     flow
-        Supply air flow.
+        Least supply air flow.
     """
 
     flow: float | None = None
