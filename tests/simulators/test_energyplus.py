@@ -14,7 +14,7 @@ from core.errors import ConfigError, DomainError, NotFoundError, UnavailableErro
 from simulators.energyplus import EnergyPlusBuilding, shipped, small_office, utc_offset_h
 from simulators.idf.causes import raise_heating_setpoints
 from simulators.idf.model import Idf, IdfObject
-from simulators.port import SimulatedBuilding, load
+from simulators.port import DescribedBuilding, described, load
 
 pytestmark = pytest.mark.system
 DAY_MS = 86_400_000
@@ -45,7 +45,7 @@ def building() -> Iterator[EnergyPlusBuilding]:
 
 
 def test_it_is_a_building_of_the_port() -> None:
-    building: SimulatedBuilding = load("simulators.energyplus:small_office")(1_673_244_000_000, seed=3)
+    building: DescribedBuilding = described(load("simulators.energyplus:small_office")(1_673_244_000_000, seed=3))
     assert isinstance(building, EnergyPlusBuilding)
     with building:
         assert building.time_ms == 1_673_244_000_000  # midnight in Chicago's standard time
