@@ -16,7 +16,7 @@ TRIM_K: Final = 0.5
 RESPOND_K: Final = 1.0
 MAX_RESPOND_K: Final = 3.0
 _CLOSE_K: Final = 0.3
-_RESOLUTION_K: Final = 0.5
+_RESOLUTION_K: Final = 0.1
 
 
 def requests(view: BuildingView, system: AirSystem) -> int:

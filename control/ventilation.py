@@ -21,29 +21,34 @@ _MIDDLE_RATES: Final = (3.8, 0.6)  # shops
 _SPARSE_RATES: Final = (2.5, 0.3)  # offices
 
 
+def rates(people_peak: float, floor_area_m2: float | None) -> tuple[float, float]:
+    """Outdoor air for a person and for a zone's floor, l/s, by how densely the zone is used.
+
+    Without its floor area half of what its most people need is for the floor.
+    """
+    if not floor_area_m2:
+        a_person = sum(_DENSE_RATES) / 2
+        return a_person, people_peak * a_person
+    density = people_peak / floor_area_m2
+    a_person, a_m2 = _DENSE_RATES if density >= _DENSE else _SPARSE_RATES if density <= _SPARSE else _MIDDLE_RATES
+    return a_person, a_m2 * floor_area_m2
+
+
 def need(zone: Zone) -> tuple[float, float]:
     """Outdoor air that a zone's people need now, and that its most people need, l/s by ASHRAE 62.1.
 
-    With nobody there it is nothing (occupied standby). A zone whose people nobody counts needs all of it while it is
-    occupied. Without its floor area only people count, and only half of them can be taken off.
+    With nobody there it is nothing (occupied standby). A zone whose people nobody counts needs its floor's share while
+    it is occupied; one whose number of people is unknown now needs all of it.
     """
     share = zone.occupancy.share
     if zone.people_peak <= 0:
         area = (zone.floor_area_m2 or 0.0) * _SPARSE_RATES[1]
         return (area if zone.occupancy.is_occupied else 0.0), area
-    if not zone.floor_area_m2:
-        a_person = sum(_DENSE_RATES)
-        all_l_s = zone.people_peak * a_person
-        now = all_l_s if share is None else all_l_s * (0.5 + 0.5 * share)
-        return (now if zone.occupancy.is_occupied or share else 0.0), all_l_s
-    density = zone.people_peak / zone.floor_area_m2
-    rates = _DENSE_RATES if density >= _DENSE else _SPARSE_RATES if density <= _SPARSE else _MIDDLE_RATES
-    area = zone.floor_area_m2 * rates[1]
-    all_l_s = zone.people_peak * rates[0] + area
+    a_person, area = rates(zone.people_peak, zone.floor_area_m2)
+    most = zone.people_peak * a_person + area
     if share is None:
-        return (all_l_s if zone.occupancy.is_occupied else 0.0), all_l_s
-    present = share * zone.people_peak * rates[0] + area
-    return (present if zone.occupancy.is_occupied or share > 0 else 0.0), all_l_s
+        return (most if zone.occupancy.is_occupied else 0.0), most
+    return (share * zone.people_peak * a_person + area if share > 0 else 0.0), most
 
 
 def needed_share(view: BuildingView, system: AirSystem) -> float | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import count
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -17,14 +19,27 @@ from control.observer import observe
 from control.occupancy import PRESENT_SHARE, Agenda
 from control.record import Record
 from control.strategy import decide
-from control.view import Comfort, Heating, Input, Memory, Season
-from core.calendar import Calendar
+from control.view import BuildingView, Comfort, Heating, Input, Memory, Proposal, Season
+from core.calendar import HOUR_MS, Calendar
 from core.commands import Command
 from core.points import Limits, Point
-from simulators.energyplus import EnergyPlusBuilding
+from simulators.port import DescribedBuilding
 
 SITE: Final = "simulated/building"
 WINDOW_DAYS: Final = 28
+_DAY_MS: Final = 24 * HOUR_MS
+_ZONE_CLASSES: Final = {
+    "heating": "Zone_Air_Heating_Temperature_Setpoint",
+    "cooling": "Zone_Air_Cooling_Temperature_Setpoint",
+    "temperature": "Zone_Air_Temperature_Sensor",
+    "people": "Occupancy_Count_Sensor",
+}
+_SYSTEM_CLASSES: Final = {
+    "fan": "Fan_On_Off_Status",
+    "outdoor_air": "Outside_Air_Flow_Setpoint",
+    "supply": "Supply_Air_Temperature_Setpoint",
+    "flow": "Supply_Air_Flow_Sensor",
+}
 _LIMITS: Final = {
     "Zone_Air_Heating_Temperature_Setpoint": Limits(7.0, 26.0, 16.0),
     "Zone_Air_Cooling_Temperature_Setpoint": Limits(20.0, 35.0, 28.0),
@@ -32,49 +47,68 @@ _LIMITS: Final = {
     "Outside_Air_Flow_Setpoint": Limits(0.0, 1.0, 1.0),
     "Supply_Air_Temperature_Setpoint": Limits(10.0, 25.0, 13.0),
 }
+"""What a point of each class may be told; the same for every building."""
 
 
-def layout_of(building: EnergyPlusBuilding) -> Layout:
-    """The building's zones and air systems, from its points alone."""
-    points = {p.name: p for p in building.points}
+class Decider(Protocol):
+    """What makes proposals of a view, and what it remembers."""
 
-    def driven(name: str) -> Point | None:
-        found = points.get(name)
-        if found is None or name not in building.writable:
+    def __call__(self, view: BuildingView) -> tuple[list[Proposal], Memory]:
+        """Decide; pure but for what a solver keeps."""
+        ...
+
+
+def layout_of(building: DescribedBuilding) -> Layout:
+    """The building's zones and air systems, from its points alone.
+
+    A system is what has a fan, outdoor air or a supply temperature that can be written; where the fan does not say
+    which zones it feeds, it feeds all of them.
+    """
+    writable = set(building.writable)
+    areas: Mapping[str, float] = getattr(building, "floor_area_m2", {})
+
+    def driven(name: str, brick_class: str, unit: str) -> Point | None:
+        if name not in writable:
             return None
-        return Point(f"{SITE}/{name}", found.brick_class, found.unit, limits=_LIMITS[found.brick_class])
+        return Point(f"{SITE}/{name}", brick_class, unit, limits=_LIMITS[brick_class])
 
-    def read(name: str) -> str:
-        return f"{SITE}/{name}" if name in points else ""
-
+    in_zones: dict[str, dict[str, tuple[str, Point | None]]] = {}
+    in_systems: dict[str, dict[str, tuple[str, Point | None]]] = {}
+    feeds: dict[str, tuple[str, ...]] = {}
+    for point in building.points:
+        kinds, groups, group = _ZONE_CLASSES, in_zones, point.zone
+        if point.brick_class in _SYSTEM_CLASSES.values():
+            kinds, groups, group = _SYSTEM_CLASSES, in_systems, point.name.rpartition("/")[0]
+            feeds[group] = feeds.get(group) or tuple(getattr(point, "feeds", ()))
+        for kind, brick_class in kinds.items():
+            if point.brick_class == brick_class and (group or kinds is _SYSTEM_CLASSES):
+                found = driven(point.name, brick_class, point.unit) if brick_class in _LIMITS else None
+                groups.setdefault(group, {}).setdefault(kind, (f"{SITE}/{point.name}", found))
     zones = []
-    for zone in dict.fromkeys(p.zone for p in building.points if p.zone):
-        heating = driven(f"{zone}/heating-setpoint")
+    for name, parts in in_zones.items():
+        heating = parts.get("heating", ("", None))[1]
         if heating is not None:
             zones.append(
                 ZoneLayout(
-                    f"{SITE}/{zone}",
-                    heating,
-                    driven(f"{zone}/cooling-setpoint"),
-                    read(f"{zone}/temperature"),
-                    read(f"{zone}/people"),
-                    building.floor_area_m2.get(zone),
+                    f"{SITE}/{name}", heating, parts.get("cooling", ("", None))[1],
+                    parts.get("temperature", ("", None))[0], parts.get("people", ("", None))[0], areas.get(name),
                 )
-            )
+            )  # fmt: skip
+    everywhere = tuple(zone.name for zone in zones)
     systems = [
         SystemLayout(
             f"{SITE}/{name}",
-            tuple(f"{SITE}/{zone}" for zone in point.feeds),
-            driven(f"{name}/fan"),
-            driven(f"{name}/outdoor-air"),
-            driven(f"{name}/supply-temperature-setpoint"),
-            read(f"{name}/supply-flow"),
+            tuple(f"{SITE}/{zone}" for zone in feeds.get(name, ())) or everywhere,
+            parts.get("fan", ("", None))[1],
+            parts.get("outdoor_air", ("", None))[1],
+            parts.get("supply", ("", None))[1],
+            parts.get("flow", ("", None))[0],
         )
-        for point in building.points
-        if point.feeds
-        for name in [point.name.rpartition("/")[0]]
+        for name, parts in in_systems.items()
+        if any(driven_point is not None for _, driven_point in parts.values())
     ]
-    return Layout(SITE, tuple(zones), tuple(systems), read("outdoor-temperature"))
+    outdoor = next((p.name for p in building.points if p.brick_class == "Outside_Air_Temperature_Sensor"), "")
+    return Layout(SITE, tuple(zones), tuple(systems), f"{SITE}/{outdoor}" if outdoor else "")
 
 
 @dataclass
@@ -83,22 +117,27 @@ class Supervisor:
 
     Attributes
     ----------
+    decider
+        The strategies; None: it only watches, and the building's own controls rule.
     decide_s
-        Time that each decision took.
+        Time that each decision took, seconds; learning, once a local day, is not in it.
+    asked
+        What is asked of each point now, None where it is left to the building.
     """
 
-    building: EnergyPlusBuilding
+    building: DescribedBuilding
     calendar: Calendar
     comfort: Comfort
-    layout: Layout = field(init=False)
+    decider: Decider | None = decide
     decide_s: list[float] = field(default_factory=list)
+    asked: dict[str, float | None] = field(default_factory=dict)
+    learnt: Learnt = field(default_factory=Learnt)
+    layout: Layout = field(init=False)
     _memory: Memory = field(default_factory=Memory)
-    _learnt: Learnt = field(default_factory=Learnt)
     _plans: dict[str, Agenda] = field(default_factory=dict)
-    _habits_known: bool = False
     _rows: list[list[float]] = field(default_factory=list)
     _start_ms: int = 0
-    _day: object = None
+    _learnt_on: date | None = None
     _standing: dict[str, Standing] = field(default_factory=dict)
     _last_seen: dict[str, int] = field(default_factory=dict)
 
@@ -111,60 +150,63 @@ class Supervisor:
     def watch(self) -> None:
         """Note what is measured at the end of a step."""
         self._rows.append([self.building.read(name) for name in self._names])
-        longest = WINDOW_DAYS * 86_400_000 // self.building.step_ms
-        if len(self._rows) > longest + 288:
+        longest = WINDOW_DAYS * _DAY_MS // self.building.step_ms
+        if len(self._rows) > longest + _DAY_MS // self.building.step_ms:
             drop = len(self._rows) - longest
             del self._rows[:drop]
             self._start_ms += drop * self.building.step_ms
 
-    def control(self) -> None:
+    def control(self) -> Sequence[Proposal]:
         """Decide, and write what changes."""
+        if self.decider is None:
+            return []
         now_ms = self.building.time_ms
-        started = time.perf_counter()
         self._learn(now_ms)
         began = time.perf_counter()
         values = dict(zip(self.layout.points, self._rows[-1], strict=True))
-        inputs = {p: Input(v) if math.isfinite(v) else Input(None, "no value") for p, v in values.items()}
-        for zone in self.layout.zones:
-            presence = self._learnt.presences.get(zone.name)
-            people = values.get(zone.people, 0.0)
-            if presence is not None and people > 0 and people >= PRESENT_SHARE * presence.peak:
-                self._last_seen[zone.name] = now_ms
+        inputs = {p: Input(v) if math.isfinite(v) else Input(None, "it shows no number") for p, v in values.items()}
+        self._note_people(values, now_ms)
         view = observe(
-            self.layout, inputs, self._learnt, self._plans,
-            calendar=self.calendar, now_ms=now_ms, comfort=self.comfort,
-            season=Season(Heating.ALLOWED), last_seen=self._last_seen, memory=self._memory,
+            self.layout, inputs, self.learnt, self._plans,
+            calendar=self.calendar, now_ms=now_ms, comfort=self.comfort, season=Season(Heating.ALLOWED),
+            last_seen=self._last_seen, memory=self._memory,
         )  # fmt: skip
-        proposals, self._memory = decide(view)
+        proposals, self._memory = self.decider(view)
         commands = arbitrate(
-            proposals, self._standing, (), device_values=values, now_ms=now_ms,
-            interval_ms=self.building.step_ms, new_id=lambda: str(next(self._ids)),
+            proposals, self._standing, (), device_values=values, now_ms=now_ms, interval_ms=self.building.step_ms,
+            new_id=lambda: str(next(self._ids)),
         )  # fmt: skip
         self.decide_s.append(time.perf_counter() - began)
         for command, _ in commands:
             self._apply(command)
-        del started
+        return proposals
+
+    def _note_people(self, values: Mapping[str, float], now_ms: int) -> None:
+        for zone in self.layout.zones:
+            presence = self.learnt.presences.get(zone.name)
+            people = values.get(zone.people, 0.0)
+            if presence is not None and people > 0 and people >= PRESENT_SHARE * presence.peak:
+                self._last_seen[zone.name] = now_ms
 
     def _apply(self, command: Command) -> None:
         name = command.point.removeprefix(f"{SITE}/")
         self.building.write(name, math.nan if command.value is None else command.value)
+        self.asked[name] = command.value
         self._standing[command.point] = Standing(
             command.value, command.issued_ms, command.expires_ms, is_live=command.value is not None
         )
 
     def _learn(self, now_ms: int) -> None:
-        day = self.calendar.day_of(now_ms)
-        if day == self._day:
+        """Once a local day; the habits of the building's own control only while nothing else has driven it."""
+        today = self.calendar.day_of(now_ms)
+        if today == self._learnt_on:
             return
-        self._day = day
         rows = np.array(self._rows)
-        record = Record(
-            self._start_ms, self.building.step_ms,
-            {point: rows[:, k] for k, point in enumerate(self.layout.points)}, self.calendar,
-        )  # fmt: skip
-        habits = (self._learnt.habits, self._learnt.air_habits) if self._habits_known else learn_habits(self.layout, record)
-        self._habits_known = True
-        self._learnt = Learnt(
-            learn_warm_ups(self.layout, record), learn_presences(self.layout, record), *habits
-        )
-        self._plans = agendas(self.layout, self._learnt, self.calendar, now_ms)
+        columns = {point: rows[:, k] for k, point in enumerate(self.layout.points)}
+        record = Record(self._start_ms, self.building.step_ms, columns, self.calendar)
+        first = self._learnt_on is None
+        habits, air = learn_habits(self.layout, record) if first else (self.learnt.habits, self.learnt.air_habits)
+        warm_ups, presences = learn_warm_ups(self.layout, record), learn_presences(self.layout, record)
+        self.learnt = Learnt(warm_ups, presences, habits, air)
+        self._plans = agendas(self.layout, self.learnt, self.calendar, now_ms)
+        self._learnt_on = today

@@ -1,0 +1,170 @@
+"""``promessa evaluate control``: a simulated building under its own or our control, and what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict
+from datetime import date, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.progress import Progress
+from rich.table import Table
+
+from cli.options import AsJson, err, number, out, print_json
+from core.errors import DomainError
+
+if TYPE_CHECKING:
+    from cli.evaluate.closed_loop import Supervisor
+    from cli.evaluate.kpis import Kpis
+    from core.calendar import Calendar
+    from simulators.port import DescribedBuilding
+
+RESULTS: Final = "eplusout.sql"
+TRACE: Final = "trace.parquet"
+
+
+class Controller(StrEnum):
+    """Who controls the building."""
+
+    EMBEDDED = "embedded"
+    RULES = "rules"
+    MPC = "mpc"
+
+
+def control(
+    out_dir: Annotated[Path, typer.Option("--out", help="Directory for the engine's results and trace.parquet.")],
+    model: Annotated[Path | None, typer.Option(help="EnergyPlus model (IDF).")] = None,
+    weather: Annotated[Path | None, typer.Option(help="Weather file (EPW).")] = None,
+    building: Annotated[str, typer.Option(help="Another building instead, as module:Class.")] = "",
+    first: Annotated[str, typer.Option("--from", help="First local day, MM-DD or YYYY-MM-DD.")] = "01-01",
+    last: Annotated[str, typer.Option("--to", help="Last local day, that day included.")] = "03-31",
+    year: Annotated[int, typer.Option(help="Gives the weekdays of MM-DD; 1 January 2023 is a Sunday.")] = 2023,
+    learn_days: Annotated[int, typer.Option(min=0, help="Days at the beginning that are only watched.")] = 14,
+    controller: Annotated[Controller, typer.Option(help="Who controls the building.")] = Controller.RULES,
+    timezone: Annotated[str, typer.Option(help="IANA zone of the site; else from the weather file's place.")] = "",
+    comfort_minimum: Annotated[float, typer.Option(help="Lowest temperature with people there, Celsius.")] = 20.0,
+    comfort_maximum: Annotated[float, typer.Option(help="Highest, Celsius.")] = 26.0,
+    setback: Annotated[float, typer.Option(help="Lowest with nobody there, Celsius.")] = 12.0,
+    as_json: AsJson = False,
+) -> None:
+    """Run a building in lock-step; the first days are watched, figures are of the days after them.
+
+    DIR gets the engine's own results (with end-use meters, zone temperatures and people at each zone time step) and
+    trace.parquet, a row for each zone and step. The controller sees the building's points and the site's calendar only.
+    """
+    from cli.evaluate.closed_loop import Supervisor
+    from control.view import Comfort
+
+    begin, end = _day(first, year), _day(last, year) + timedelta(days=1)
+    if end <= begin + timedelta(days=learn_days):
+        raise DomainError(f"{first} to {last} leaves no day after {learn_days} days of learning")
+    out_dir.mkdir(parents=True, exist_ok=True)
+    simulated, calendar = _open(model, weather, building, begin, end, timezone, out_dir)
+    with closing(simulated):
+        comfort = Comfort(comfort_minimum, comfort_maximum, setback)
+        supervisor = Supervisor(simulated, calendar, comfort, _decider(controller))
+        report = run(supervisor, out_dir, learn_days, show=not as_json and err.is_terminal)
+    report = {"controller": controller.value, "from": begin, "to": end - timedelta(days=1)} | report
+    report |= _figures(out_dir, learn_days, report)
+    if as_json:
+        print_json(report)
+        return
+    table = Table("figure", "value", box=None)
+    for name in ("ener_kwh_m2", "tdis_k_h", "lowered_k_h", "short_of_air_h", "decision_ms", "slowest_decision_ms"):
+        table.add_row(name, number(report.get(name)))
+    for meter, kwh in report["end_uses_kwh"].items():
+        table.add_row(meter, f"{number(kwh)} kWh")
+    out.print(table)
+    out.print(f"{out_dir / TRACE}: {report['trace_rows']:,} rows")
+
+
+def run(supervisor: Supervisor, out_dir: Path, learn_days: int, *, show: bool = False) -> dict[str, Any]:
+    """Run a building to its end and write its trace; the building is closed by whoever opened it."""
+    import numpy as np
+
+    from cli.evaluate.trace import Trace
+
+    simulated = supervisor.building
+    trace = Trace(supervisor)
+    begin_ms, start_ms = simulated.time_ms + learn_days * 86_400_000, simulated.time_ms
+    with Progress(console=err, disable=not show) as progress:
+        task = progress.add_task("simulating", total=(simulated.end_ms - start_ms) / 86_400_000)
+        while simulated.time_ms < simulated.end_ms:
+            simulated.step(simulated.time_ms + simulated.step_ms)
+            supervisor.watch()
+            trace.note()
+            if begin_ms <= simulated.time_ms < simulated.end_ms:
+                supervisor.control()
+            progress.update(task, completed=(simulated.time_ms - start_ms) / 86_400_000)
+    skip = learn_days * 86_400_000 // simulated.step_ms
+    decisions = np.array(supervisor.decide_s or [0.0]) * 1000
+    return {
+        "zones": len(supervisor.layout.zones),
+        "trace_rows": trace.write(out_dir / TRACE),
+        "decision_ms": float(np.median(decisions)),
+        "slowest_decision_ms": float(decisions.max()),
+        "lowered_k_h": trace.lowered_k_h(skip),
+        "short_of_air_h": trace.short_of_air_h(skip),
+        "end_uses_kwh": trace.energies_kwh(skip),
+    }
+
+
+def _figures(out_dir: Path, learn_days: int, report: dict[str, Any]) -> dict[str, Any]:
+    """From the engine's own results where there are some; else energy only, from the trace."""
+    from cli.evaluate.kpis import kpis_of_sql
+
+    results = out_dir / RESULTS
+    if not results.exists():
+        return {"ener_kwh": sum(report["end_uses_kwh"].values())}
+    found: Kpis = kpis_of_sql(results, learn_days)
+    return asdict(found)
+
+
+def _decider(controller: Controller) -> Any:
+    from control.strategy import decide
+
+    if controller is Controller.EMBEDDED:
+        return None
+    if controller is Controller.RULES:
+        return decide
+    from control.mpc.decider import PredictiveDecider
+
+    return PredictiveDecider()
+
+
+def _open(
+    model: Path | None, weather: Path | None, building: str, begin: date, end: date, timezone: str, out_dir: Path
+) -> tuple[DescribedBuilding, Calendar]:
+    from core.calendar import Calendar
+    from simulators.port import described, load
+
+    if building:
+        calendar = Calendar(timezone or "Etc/UTC")
+        made = described(load(building)(calendar.midnight(begin), seed=0))
+        return made, calendar
+    if model is None or weather is None:
+        raise DomainError("needs --model and --weather, or --building module:Class")
+    from simulators.energyplus import EnergyPlusBuilding
+    from simulators.idf.model import Idf
+    from simulators.idf.site import holidays_of, site_calendar
+
+    for stale in (RESULTS, TRACE):
+        (out_dir / stale).unlink(missing_ok=True)
+    simulated = EnergyPlusBuilding(model, weather, begin, end, output=out_dir)
+    idf = Idf.parse(model.read_text(encoding="latin-1"))
+    calendar = (
+        Calendar(timezone, holidays_of(idf, begin.year)) if timezone else site_calendar(idf, weather, begin.year)
+    )
+    return simulated, calendar
+
+
+def _day(text: str, year: int) -> date:
+    parts: Sequence[str] = text.split("-")
+    try:
+        return date.fromisoformat(text if len(parts) == 3 else f"{year}-{text}")
+    except ValueError as error:
+        raise DomainError(f"{text!r} is no day like 01-31 or 2023-01-31") from error
