@@ -18,6 +18,8 @@ RENEW_INTERVALS: Final = 1.5
 REJECTED_REST_MS: Final = 3_600_000
 """What a gateway refused is not asked for again before this."""
 SAME_VALUE: Final = 0.05
+SAME_SHARE: Final = 0.005
+"""Of the range of a point: a share of outdoor air differs by less than a temperature does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def arbitrate(
         value = None if proposal.value is None else _bounded(proposal.value, limits, device_values.get(point.id))
         if value is None:
             wanted = live is not None
-        elif live is not None and live.value is not None and abs(live.value - value) < SAME_VALUE:
+        elif live is not None and live.value is not None and _is_same(live.value, value, limits):
             wanted = live.expires_ms - now_ms <= RENEW_INTERVALS * interval_ms
         else:
             wanted = not _must_rest(before, value, limits, now_ms)
@@ -92,11 +94,15 @@ def arbitrate(
     return commands
 
 
+def _is_same(one: float, other: float, limits: Limits) -> bool:
+    return abs(one - other) < min(SAME_VALUE, SAME_SHARE * (limits.maximum - limits.minimum) or SAME_VALUE)
+
+
 def _bounded(value: float, limits: Limits, device_value: float | None) -> float:
     """`value` within the limits, no further from what the device holds than one step may be."""
     if limits.max_step is not None and device_value is not None:
         value = min(max(value, device_value - limits.max_step), device_value + limits.max_step)
-    return round(min(max(value, limits.minimum), limits.maximum), 2)
+    return round(min(max(value, limits.minimum), limits.maximum), 3)
 
 
 def _must_rest(before: Standing | None, value: float, limits: Limits, now_ms: int) -> bool:
@@ -104,6 +110,6 @@ def _must_rest(before: Standing | None, value: float, limits: Limits, now_ms: in
     if before is None:
         return False
     age_ms = now_ms - before.issued_ms  # below 0 when the clock was set back: that holds nothing up
-    if before.is_rejected and before.value is not None and abs(before.value - value) < SAME_VALUE:
+    if before.is_rejected and before.value is not None and _is_same(before.value, value, limits):
         return 0 <= age_ms < REJECTED_REST_MS
     return before.is_live and before.value is not None and 0 <= age_ms < limits.min_interval_s * 1000

@@ -59,8 +59,10 @@ class Layout:
 
     Attributes
     ----------
-    outdoor
-        Point id of the outdoor air temperature; empty: none.
+    outdoor, sun
+        Point ids of outdoor air temperature and horizontal irradiance; empty: none.
+    heat_meters
+        Point ids of the registers that count what heating takes, kWh.
     supply_water
         Supply water temperature set-point that may be driven.
     """
@@ -69,12 +71,14 @@ class Layout:
     zones: tuple[ZoneLayout, ...]
     systems: tuple[SystemLayout, ...] = ()
     outdoor: str = ""
+    sun: str = ""
+    heat_meters: tuple[str, ...] = ()
     supply_water: Point | None = None
 
     @property
     def points(self) -> tuple[str, ...]:
         """Ids of everything that decisions look at."""
-        found = [self.outdoor]
+        found = [self.outdoor, self.sun, *self.heat_meters]
         for zone in self.zones:
             found += [zone.heating.id, zone.cooling.id if zone.cooling else "", zone.temperature, zone.people]
         for system in self.systems:

@@ -39,6 +39,11 @@ def remember(view: BuildingView) -> Memory:
         starts_ms = zone.occupancy.changes_ms
         if zone.occupancy.is_occupied or starts_ms is None:
             continue
+        planned = view.plan.get(zone.setpoint.id)
+        if planned is not None:
+            if planned.heat and zone.temperature.value is not None:
+                preheating[zone.setpoint.id] = starts_ms
+            continue
         lead = lead_h(view, zone)
         begun = view.memory.preheating.get(zone.setpoint.id) == starts_ms
         if lead is not None and (begun or (lead > 0 and view.now_ms + lead * HOUR_MS >= starts_ms)):
@@ -52,6 +57,10 @@ def propose(view: BuildingView) -> list[Proposal]:
     for zone in view.zones:
         starts_ms = view.memory.preheating.get(zone.setpoint.id)
         if starts_ms is None or zone.temperature.value is None:
+            continue
+        if planned := view.plan.get(zone.setpoint.id):
+            value = min(planned.target_c, occupied_target_c(view, zone))
+            proposals.append(Proposal(zone.setpoint, value, NAME, planned.why))
             continue
         rate = rate_k_per_h(zone.warm_up, zone.temperature.value, view.outdoor.value)
         target = occupied_target_c(view, zone)

@@ -294,6 +294,25 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """What a plan wants of a zone until the next decision.
+
+    Attributes
+    ----------
+    heat
+        Whether the zone is to be heated now although nobody is there, or further than people need.
+    target_c
+        Set-point that does it, degrees Celsius.
+    why
+        One sentence.
+    """
+
+    heat: bool
+    target_c: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class BuildingView:
     """One building at one moment: everything a strategy may look at.
 
@@ -307,6 +326,8 @@ class BuildingView:
         Outdoor air temperature, degrees Celsius.
     gaps
         Of the meters that heating shows in.
+    plan
+        What predictive control wants, by set-point id; a zone without one is left to the rules.
     """
 
     building: str
@@ -319,6 +340,7 @@ class BuildingView:
     air: tuple[AirSystem, ...] = ()
     supply_setpoint: Point | None = None
     gaps: tuple[MeterGap, ...] = ()
+    plan: Mapping[str, Planned] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
 
 

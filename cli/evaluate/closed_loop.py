@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import count
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -51,10 +51,19 @@ _LIMITS: Final = {
 
 
 class Decider(Protocol):
-    """What makes proposals of a view, and what it remembers."""
+    """What makes proposals of a view, and what it remembers; one with a ``learn`` is called with the day's record."""
 
     def __call__(self, view: BuildingView) -> tuple[list[Proposal], Memory]:
         """Decide; pure but for what a solver keeps."""
+        ...
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A decider that learns a model of its own."""
+
+    def learn(self, layout: Layout, record: Record, plans: Mapping[str, Agenda]) -> None:
+        """Take the record of the last weeks and the agendas from today on."""
         ...
 
 
@@ -107,8 +116,14 @@ def layout_of(building: DescribedBuilding) -> Layout:
         for name, parts in in_systems.items()
         if any(driven_point is not None for _, driven_point in parts.values())
     ]
-    outdoor = next((p.name for p in building.points if p.brick_class == "Outside_Air_Temperature_Sensor"), "")
-    return Layout(SITE, tuple(zones), tuple(systems), f"{SITE}/{outdoor}" if outdoor else "")
+
+    def site(brick_class: str) -> str:
+        return next((f"{SITE}/{p.name}" for p in building.points if p.brick_class == brick_class), "")
+
+    meters = tuple(f"{SITE}/{p.name}" for p in building.points if p.name.endswith("/heating") and p.unit == "kW.h")
+    return Layout(
+        SITE, tuple(zones), tuple(systems), site("Outside_Air_Temperature_Sensor"), site("Solar_Irradiance_Sensor"), meters
+    )
 
 
 @dataclass
@@ -209,4 +224,6 @@ class Supervisor:
         warm_ups, presences = learn_warm_ups(self.layout, record), learn_presences(self.layout, record)
         self.learnt = Learnt(warm_ups, presences, habits, air)
         self._plans = agendas(self.layout, self.learnt, self.calendar, now_ms)
+        if isinstance(self.decider, Learner):
+            self.decider.learn(self.layout, record, self._plans)
         self._learnt_on = today
