@@ -7,82 +7,132 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from control import correction
+from control.layout import Layout, SystemLayout, ZoneLayout
+from control.learning import Learnt, agendas, learn_habits, learn_presences, learn_warm_ups
+from control.observer import observe
+from control.occupancy import PRESENT_SHARE, Agenda
+from control.record import Record
 from control.season import season_at
-from control.view import BuildingView, Comfort, Input, Memory, MeterGap, Occupancy, WarmUp, Zone
-from control.warmup import DEFAULT, find_mornings, learn_warm_up
-from core.calendar import HOUR_MS, Calendar, Step
+from control.view import NOT_MEASURED, BuildingView, Comfort, Input, Memory, MeterGap, Occupancy
+from core.calendar import HOUR_MS, MINUTE_MS, Calendar, Step
 from core.config.models import Building, Control
 from core.errors import DomainError, NotFoundError
 from core.points import Point
 from core.readings import Quality, Reading, is_usable, quality_name
 from core.schedule import Schedule
 from predict.gap import meter_gap
-from predict.series import Floats, fill_short_gaps
 from stores.port import ReadingStore
 from stores.registry import Registry
 
 log = logging.getLogger("promessa.control")
 
 ZONE_TEMPERATURE: Final = "Zone_Air_Temperature_Sensor"
+ZONE_PEOPLE: Final = "Occupancy_Count_Sensor"
+ZONE_COOLING: Final = "Zone_Air_Cooling_Temperature_Setpoint"
 HEATING_WORDS: Final = ("Gas", "Heating", "Hot_Water", "Steam", "Thermal")
 """A meter whose Brick class holds one of these shows heating."""
 LEARN_DAYS: Final = 28
 _LEARN_STEP: Final = Step.MINUTE_15
-_LEARN_STEP_H: Final = 0.25
+_LEARN_STEP_MS: Final = 15 * MINUTE_MS
 
 
 def view_building(
     store: ReadingStore,
     settings: Control,
     calendar: Calendar,
-    points: Mapping[str, Point],
+    layout: Layout,
     *,
-    building: str,
     now_ms: int,
     memory: Memory,
     gaps: Sequence[MeterGap] = (),
-    warm_ups: Mapping[str, WarmUp],
+    learnt: Learnt,
+    plans: Mapping[str, Agenda],
+    last_seen: dict[str, int],
 ) -> BuildingView:
     """A building as its newest readings show it.
 
     Parameters
     ----------
-    points
-        The building's points by id; a set-point that no gateway has declared is left out.
     now_ms
         The data's time, UTC milliseconds: ages are counted from it.
-    warm_ups
-        By set-point id.
+    plans
+        What is expected of each zone, by its name; used where nobody has entered opening hours.
+    last_seen
+        When people were last counted in a zone, UTC milliseconds; updated.
     """
-    setpoints = [points[point_id] for point_id in settings.setpoints if point_id in points]
-    sensors = {point.id: find_zone_sensor(point, points) for point in setpoints}
-    wanted = [p.id for p in setpoints] + [s.id for s in sensors.values() if s] + [settings.outdoor_temperature]
-    latest = store.latest([point_id for point_id in wanted if point_id])
-
-    def measured(point_id: str) -> Input:
-        return judge_input(latest.get(point_id), now_ms, settings.stale_after_s)
-
-    zones = []
-    for setpoint in setpoints:
-        sensor = sensors[setpoint.id]
-        temperature = measured(sensor.id) if sensor else Input(None, "no temperature sensor in the zone")
-        name = setpoint.zone or setpoint.building
-        warm_up = warm_ups.get(setpoint.id, DEFAULT)
-        zones.append(Zone(name, setpoint, temperature, measured(setpoint.id), warm_up))
-    occupied = Schedule(0.0, settings.occupied)
-    return BuildingView(
-        building=building,
-        now_ms=now_ms,
+    latest = store.latest(list(layout.points))
+    inputs = {
+        point_id: judge_input(latest.get(point_id), now_ms, settings.stale_after_s) for point_id in layout.points
+    }
+    note_people(layout, inputs, learnt, last_seen, now_ms)
+    opening = None
+    if settings.occupied:
+        occupied = Schedule(0.0, settings.occupied)
+        opening = Occupancy(occupied.value_at(now_ms, calendar) > 0, occupied.next_change(now_ms, calendar))
+    return observe(
+        layout,
+        inputs,
+        learnt,
+        plans,
         calendar=calendar,
-        season=season_at(calendar.local(now_ms), settings.heating_seasons),
+        now_ms=now_ms,
         comfort=Comfort(settings.comfort_minimum, settings.comfort_maximum, settings.setback),
-        occupancy=Occupancy(occupied.value_at(now_ms, calendar) > 0, occupied.next_change(now_ms, calendar)),
-        zones=tuple(zones),
-        outdoor=measured(settings.outdoor_temperature),
-        supply_setpoint=points.get(settings.supply_setpoint),
-        gaps=tuple(gaps),
+        season=season_at(calendar.local(now_ms), settings.heating_seasons),
+        last_seen=last_seen,
+        opening=opening,
+        gaps=gaps,
         memory=memory,
     )
+
+
+def layout_of(building: str, settings: Control, points: Mapping[str, Point]) -> Layout:
+    """What control may look at and drive; a point that no gateway has declared is left out.
+
+    Sensors, and a cooling set-point, are found by their Brick class in the zone of the heating set-point.
+    """
+
+    def in_zone(setpoint: Point, brick_class: str) -> str:
+        found = find_in_zone(setpoint, points, brick_class)
+        return found.id if found else ""
+
+    zones = []
+    for point_id in settings.setpoints:
+        if (setpoint := points.get(point_id)) is not None:
+            cooling = points.get(in_zone(setpoint, ZONE_COOLING))
+            zones.append(
+                ZoneLayout(
+                    setpoint.zone or setpoint.building,
+                    setpoint,
+                    cooling if cooling and cooling.id in settings.cooling_setpoints else None,
+                    in_zone(setpoint, ZONE_TEMPERATURE),
+                    in_zone(setpoint, ZONE_PEOPLE),
+                )
+            )
+    everywhere = tuple(zone.name for zone in zones)
+    systems = [
+        SystemLayout(
+            item.name,
+            tuple(f"{building}/{zone}" for zone in item.zones) or everywhere,
+            points.get(item.fan),
+            points.get(item.outdoor_air),
+            points.get(item.supply_temperature),
+            item.supply_flow if item.supply_flow in points else "",
+        )
+        for item in settings.air_systems
+    ]
+    supply = points.get(settings.supply_setpoint)
+    return Layout(building, tuple(zones), tuple(systems), settings.outdoor_temperature, supply_water=supply)
+
+
+def note_people(
+    layout: Layout, inputs: Mapping[str, Input], learnt: Learnt, last_seen: dict[str, int], now_ms: int
+) -> None:
+    """Note in `last_seen` in which zones people are counted now."""
+    for zone in layout.zones:
+        presence = learnt.presences.get(zone.name)
+        people = inputs.get(zone.people, NOT_MEASURED).value
+        if presence is not None and people and people >= PRESENT_SHARE * presence.peak:
+            last_seen[zone.name] = now_ms
 
 
 def judge_input(reading: Reading | None, now_ms: int, stale_after_s: int) -> Input:
@@ -97,31 +147,35 @@ def judge_input(reading: Reading | None, now_ms: int, stale_after_s: int) -> Inp
     return Input(reading.value)
 
 
-def find_zone_sensor(setpoint: Point, points: Mapping[str, Point]) -> Point | None:
-    """Air temperature sensor in the zone of a set-point."""
-    return next(
-        (p for p in points.values() if p.brick_class == ZONE_TEMPERATURE and p.zone and p.zone == setpoint.zone), None
-    )
+def find_in_zone(setpoint: Point, points: Mapping[str, Point], brick_class: str) -> Point | None:
+    """Point of a Brick class in the zone of a set-point."""
+    return next((p for p in points.values() if p.brick_class == brick_class and p.zone and p.zone == setpoint.zone), None)
 
 
 def learn_building(
-    store: ReadingStore, settings: Control, calendar: Calendar, points: Mapping[str, Point], now_ms: int
-) -> dict[str, WarmUp]:
-    """Warm-up of each zone, by set-point id, from the last weeks."""
-    start_ms = now_ms - LEARN_DAYS * 24 * HOUR_MS
+    store: ReadingStore, settings: Control, calendar: Calendar, layout: Layout, now_ms: int
+) -> tuple[Learnt, dict[str, Agenda]]:
+    """What the last weeks tell of a building, and what is expected of its zones from today on.
 
-    def means(point_id: str) -> Floats:
-        return store.aggregate(point_id, start_ms, now_ms, _LEARN_STEP, calendar).mean
+    Habits come from the reference period, in which its own control ruled; without one there are none, and control
+    keeps to the comfort band alone.
+    """
 
-    outdoor = fill_short_gaps(means(settings.outdoor_temperature), max_fill=4)
-    learnt = {}
-    for setpoint_id in settings.setpoints:
-        sensor = find_zone_sensor(points[setpoint_id], points) if setpoint_id in points else None
-        if sensor is not None:
-            temperature = fill_short_gaps(means(sensor.id), max_fill=2)
-            asked = fill_short_gaps(means(setpoint_id), max_fill=2)
-            learnt[setpoint_id] = learn_warm_up(find_mornings(temperature, asked, outdoor, _LEARN_STEP_H))
-    return learnt
+    def record_of(start_ms: int, end_ms: int) -> Record:
+        columns = {
+            point_id: store.aggregate(point_id, start_ms, end_ms, _LEARN_STEP, calendar).mean
+            for point_id in layout.points
+        }
+        return Record(start_ms, _LEARN_STEP_MS, columns, calendar)
+
+    now_ms = calendar.floor(now_ms, _LEARN_STEP)
+    record = record_of(now_ms - LEARN_DAYS * 24 * HOUR_MS, now_ms)
+    habits, air = {}, {}
+    if settings.reference_start and settings.reference_end:
+        reference = record_of(calendar.midnight(settings.reference_start), calendar.midnight(settings.reference_end))
+        habits, air = learn_habits(layout, reference)
+    learnt = Learnt(learn_warm_ups(layout, record), learn_presences(layout, record), habits, air)
+    return learnt, agendas(layout, learnt, calendar, now_ms)
 
 
 def heating_gaps(

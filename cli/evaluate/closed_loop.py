@@ -13,10 +13,11 @@ from typing import Final, Protocol, runtime_checkable
 import numpy as np
 
 from control.arbiter import Standing, arbitrate
+from control.gather import note_people
 from control.layout import Layout, SystemLayout, ZoneLayout
 from control.learning import Learnt, agendas, learn_habits, learn_presences, learn_warm_ups
 from control.observer import observe
-from control.occupancy import PRESENT_SHARE, Agenda
+from control.occupancy import Agenda
 from control.record import Record
 from control.strategy import decide
 from control.view import BuildingView, Comfort, Heating, Input, Memory, Proposal, Season
@@ -180,7 +181,7 @@ class Supervisor:
         began = time.perf_counter()
         values = dict(zip(self.layout.points, self._rows[-1], strict=True))
         inputs = {p: Input(v) if math.isfinite(v) else Input(None, "it shows no number") for p, v in values.items()}
-        self._note_people(values, now_ms)
+        note_people(self.layout, inputs, self.learnt, self._last_seen, now_ms)
         view = observe(
             self.layout, inputs, self.learnt, self._plans,
             calendar=self.calendar, now_ms=now_ms, comfort=self.comfort, season=Season(Heating.ALLOWED),
@@ -195,13 +196,6 @@ class Supervisor:
         for command, _ in commands:
             self._apply(command)
         return proposals
-
-    def _note_people(self, values: Mapping[str, float], now_ms: int) -> None:
-        for zone in self.layout.zones:
-            presence = self.learnt.presences.get(zone.name)
-            people = values.get(zone.people, 0.0)
-            if presence is not None and people > 0 and people >= PRESENT_SHARE * presence.peak:
-                self._last_seen[zone.name] = now_ms
 
     def _apply(self, command: Command) -> None:
         name = command.point.removeprefix(f"{SITE}/")

@@ -105,6 +105,27 @@ class HeatingSeason(_Section, frozen=True, kw_only=True):
         return minute_of_day(self.daily_from) <= minute < minute_of_day(self.daily_to)
 
 
+class AirSystem(_Section, frozen=True, kw_only=True):
+    """An air handling unit that control may drive; every part of it may be missing.
+
+    Attributes
+    ----------
+    zones
+        Names of the zones that it feeds; none: all zones.
+    fan, outdoor_air, supply_temperature
+        Point ids of what is driven: run (0 or 1), share of outdoor air (0 to 1), supply air temperature set-point.
+    supply_flow
+        Point id of its supply air flow sensor; empty: the flow is taken as constant.
+    """
+
+    name: str
+    zones: list[str] = []
+    fan: str = ""
+    outdoor_air: str = ""
+    supply_temperature: str = ""
+    supply_flow: str = ""
+
+
 class Control(_Section, frozen=True, kw_only=True):
     """What supervisory control may do in one building.
 
@@ -113,13 +134,20 @@ class Control(_Section, frozen=True, kw_only=True):
     mode
         ``off``: nothing; ``advise``: decide and record, send nothing; ``drive``: send.
     occupied
-        Local weekly blocks in which people are there; their value is 1.
+        Local weekly blocks in which people are there; their value is 1. None: learnt from people counters.
     comfort_minimum, comfort_maximum
         Zone air temperature while occupied, degrees Celsius.
     setback
         Lowest zone air temperature while nobody is there, degrees Celsius.
     setpoints
         Zone air heating temperature set-points it may drive (point ids).
+    cooling_setpoints
+        Zone air cooling temperature set-points it may drive (point ids).
+    air_systems
+        Air handling units it may drive.
+    reference_start, reference_end
+        Local dates, half open, in which the building's own control ruled: what it held then is the measure of equal
+        comfort. Without them set-points follow the comfort band alone, and air systems are left alone.
     supply_setpoint
         Supply water temperature set-point it may drive; empty: none.
     outdoor_temperature
@@ -138,6 +166,10 @@ class Control(_Section, frozen=True, kw_only=True):
     comfort_maximum: float = 26.0
     setback: float = 16.0
     setpoints: list[str] = []
+    cooling_setpoints: list[str] = []
+    air_systems: list[AirSystem] = []
+    reference_start: dt.date | None = None
+    reference_end: dt.date | None = None
     supply_setpoint: str = ""
     outdoor_temperature: str = ""
     heating_seasons: list[HeatingSeason] = []
