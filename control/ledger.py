@@ -6,9 +6,12 @@ from typing import Final
 
 from control.arbiter import BY, REJECTED_REST_MS, Standing
 from control.dispatch import is_in_force
+from core.commands import Command
 from core.priority import Slot
 from stores.registry import CommandRecord, CommandState, Registry
 
+OUR_SLOTS: Final = (Slot.DEMAND_LIMIT, Slot.SUPERVISORY)
+_REFUSED_REST_MS: Final = 60_000
 _PAGE: Final = 20
 _DEEPEST: Final = 1000
 
@@ -65,6 +68,31 @@ class Ledger:
             is_live=is_in_force(newest.state),
             is_rejected=newest.state is CommandState.REJECTED,
         )
+
+    def to_let_go(self, now_ms: int) -> list[Command]:
+        """Our newest command of each point and slot that stands in its array, or may yet: what stopping must undo.
+
+        One that failed may be tried again, so it counts. One that we let go of already does not, unless that was
+        refused or lost; then it rests for a minute.
+        """
+        last: dict[tuple[str, int], Command] = {}
+        refused_ms: dict[tuple[str, int], int] = {}
+        for record in sorted(self._records.values(), key=lambda r: r.sequence):
+            command, key = record.command, (record.command.point, record.command.slot)
+            if command.by != BY or command.slot not in OUR_SLOTS:
+                continue
+            if is_in_force(record.state) or record.state is CommandState.FAILED:
+                last[key] = command
+                refused_ms.pop(key, None)
+            elif command.value is None:
+                refused_ms[key] = command.issued_ms
+        return [
+            command
+            for key, command in last.items()
+            if command.value is not None
+            and command.expires_ms > now_ms
+            and not (key in refused_ms and 0 <= now_ms - refused_ms[key] < _REFUSED_REST_MS)
+        ]
 
     def is_held(self, point: str, now_ms: int) -> bool:
         """Whether somebody with a stronger slot than ours has an entry in force, as far as the registry knows."""
