@@ -70,9 +70,11 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_advice_building_sequence", "advice", ["building", "sequence"])
-    is_open = {"sqlite_where": sa.text("ended_ms IS NULL"), "postgresql_where": sa.text("ended_ms IS NULL")}
-    op.create_index("uq_advice_point_open", "advice", ["point"], unique=True, **is_open)
-    op.create_index("ix_advice_building_open", "advice", ["building"], **is_open)
+    is_open = sa.text("ended_ms IS NULL")
+    op.create_index(
+        "uq_advice_point_open", "advice", ["point"], unique=True, sqlite_where=is_open, postgresql_where=is_open
+    )
+    op.create_index("ix_advice_building_open", "advice", ["building"], sqlite_where=is_open, postgresql_where=is_open)
 
 
 def downgrade() -> None:
