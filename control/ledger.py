@@ -97,10 +97,11 @@ class Ledger:
     def is_held(self, point: str, now_ms: int) -> bool:
         """Whether somebody with a stronger slot than ours has an entry in force, as far as the registry knows."""
         newest: dict[int, CommandRecord] = {}
-        for record in sorted(self._records.values(), key=lambda r: r.sequence):
+        of_point = [r for r in self._records.values() if r.command.point == point]
+        for record in sorted(of_point, key=lambda r: r.sequence):
             # One that failed has left its slot empty.
             acted = is_in_force(record.state) or record.state is CommandState.FAILED
-            if record.command.point == point and record.command.slot < Slot.SUPERVISORY and acted:
+            if record.command.slot < Slot.SUPERVISORY and acted:
                 newest[record.command.slot] = record
         holding = [r.command for r in newest.values() if is_in_force(r.state)]
         return any(command.value is not None and command.expires_ms > now_ms for command in holding)
