@@ -107,16 +107,32 @@ Viewer = Annotated[ApiKey, Depends(viewer)]
 
 
 def operator(key: Viewer) -> ApiKey:
-    """Key of an operator.
+    """Key of an operator, or of somebody who may more.
 
     Raises
     ------
     NotPermittedError
         It is a viewer's.
     """
-    if key.role is not Role.OPERATOR:
+    if not key.role.includes(Role.OPERATOR):
         raise NotPermittedError(f"the key {key.name!r} may read; commands need the role operator", role=key.role)
     return key
 
 
 Operator = Annotated[ApiKey, Depends(operator)]
+
+
+def administrator(key: Viewer) -> ApiKey:
+    """Key of an administrator.
+
+    Raises
+    ------
+    NotPermittedError
+        It is of a lesser role.
+    """
+    if not key.role.includes(Role.ADMINISTRATOR):
+        raise NotPermittedError(f"the key {key.name!r} is no administrator's, which this needs", role=key.role)
+    return key
+
+
+Administrator = Annotated[ApiKey, Depends(administrator)]

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from api import (
     adjustments,
+    advice,
     anomalies,
     buildings,
     commands,
@@ -28,6 +29,7 @@ from api import (
     promises,
     readings,
     savings,
+    trust,
 )
 from api.access import Services, ThreadStores
 from api.body import BodyLimit
@@ -41,7 +43,7 @@ _DESCRIPTION: Final = """\
 Buildings that keep their energy promise: what they measure, what they should use, and who told them what.
 
 Every request needs an API key, as `Authorization: Bearer KEY` or `X-API-Key: KEY`.
-The role *viewer* reads, *operator* also commands.
+The role *viewer* reads, *operator* also commands, *administrator* also trusts control with more.
 Errors are problem+json (RFC 9457) with a stable `code`. Lists come in pages: pass `next` as `cursor`.
 """
 _TAGS: Final = [
@@ -53,6 +55,7 @@ _TAGS: Final = [
     {"name": "forecast", "description": "What will be used in the hours to come."},
     {"name": "anomalies", "description": "What is not as it should be, what is at stake, and who knows of it."},
     {"name": "savings", "description": "What was not used, people's adjustments, contracts and their ledgers."},
+    {"name": "trust", "description": "How far control is trusted, what it advises, and the switch that stops it."},
     {"name": "commands", "description": "What was asked of the buildings, by whom, why, and how it ended."},
     {"name": "gateways", "description": "The agents in the buildings."},
     {"name": "dead letters", "description": "What could not be used, and why."},
@@ -100,7 +103,7 @@ def create_app(
     problems.install(app)
     rooms = (
         buildings, points, readings, gap, forecast, promises, curves, anomalies, savings, adjustments, contracts,
-        commands, gateways, dead_letters, health, metrics,
+        trust, advice, commands, gateways, dead_letters, health, metrics,
     )  # fmt: skip
     for room in rooms:
         app.include_router(room.router)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from itertools import groupby
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import Path
 from pydantic import BaseModel, Field
@@ -15,10 +15,12 @@ from api.points import PointWithLatest
 from api.problems import documented
 from api.routes import resource
 from api.times import utc
+from control.consent import ceiling_of
+from control.trust import effective_mode
 from core.config.models import Building
 from core.errors import NotFoundError
 from predict.forecast.forecaster import KIND as FORECASTER
-from stores.registry import ModelRecord, ModelRole, Registry, RoleGiven
+from stores.registry import ModelRecord, ModelRole, Registry, RoleGiven, StopChange, Trust, TrustMode
 
 router = resource("buildings", "/buildings")
 
@@ -43,9 +45,32 @@ class ZoneOut(BaseModel):
     points: list[PointWithLatest]
 
 
-class BuildingDetail(BuildingOut):
-    """A building, its zones and their newest readings."""
+class StopOut(BaseModel):
+    """Somebody stopped control, or let it go on."""
 
+    time: datetime
+    by: str = Field(examples=["anna"])
+    reason: str
+
+    @classmethod
+    def of(cls, change: StopChange) -> Self:
+        """As the API shows it."""
+        return cls(time=utc(change.time_ms), by=change.by, reason=change.why)
+
+
+class TrustSummary(BaseModel):
+    """How far control is trusted with a building."""
+
+    ceiling: TrustMode = Field(description="The most that its configuration allows.")
+    mode: TrustMode = Field(description="What people have set; advise at first.")
+    effective: TrustMode = Field(description="What holds now.")
+    stopped: StopOut | None = Field(description="Who stopped control; nothing is sent until somebody releases it.")
+
+
+class BuildingDetail(BuildingOut):
+    """A building, how far control is trusted there, its zones and their newest readings."""
+
+    control: TrustSummary
     zones: list[ZoneOut]
 
 
@@ -110,7 +135,8 @@ def get_building(site: Name, name: Name, registry: TheRegistry, stores: TheStore
         shown = [PointWithLatest.with_latest(p, owners.get(p.id), latest.get(p.id), now_ms) for p in members]
         zones.append(ZoneOut(id=zone, points=shown))
     timezones = {s.id: s.timezone for s in registry.sites()}
-    return BuildingDetail(**_shown(building, timezones).model_dump(), zones=zones)
+    control = trust_summary(ceiling_of(building), registry.trust(building.id))
+    return BuildingDetail(**_shown(building, timezones).model_dump(), control=control, zones=zones)
 
 
 @router.get("/{site}/{name}/baselines", responses=documented(404))
@@ -127,6 +153,16 @@ def get_baselines(site: Name, name: Name, registry: TheRegistry) -> Page[MeterBa
         champion = next((v for v in versions if v.role == ModelRole.CHAMPION), None)
         items.append(MeterBaselines(meter=meter, latest=champion or next(iter(versions), None), versions=versions))
     return Page(items=items)
+
+
+def trust_summary(ceiling: TrustMode, trust: Trust) -> TrustSummary:
+    """As the API shows it."""
+    return TrustSummary(
+        ceiling=ceiling,
+        mode=trust.mode,
+        effective=effective_mode(ceiling, trust),
+        stopped=None if trust.stop is None else StopOut.of(trust.stop),
+    )
 
 
 def _find(registry: Registry, site: str, name: str) -> Building:

@@ -26,6 +26,7 @@ class KeyRole(StrEnum):
 
     VIEWER = "viewer"
     OPERATOR = "operator"
+    ADMINISTRATOR = "administrator"
 
 
 @app.command()
@@ -63,7 +64,7 @@ def service(
 def key(
     name: Annotated[str, typer.Argument(help="Whose key it is.")],
     *,
-    role: Annotated[KeyRole, typer.Option(help="viewer reads, operator also commands.")] = KeyRole.VIEWER,
+    role: Annotated[KeyRole, typer.Option(help="What they may; docs/api.md has the table.")] = KeyRole.VIEWER,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:

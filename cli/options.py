@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import math
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -64,3 +66,11 @@ def number(value: float | None) -> str:
     if value is None or math.isnan(value):
         return "–"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def caller() -> str:
+    """Who calls the command, for the record."""
+    try:
+        return f"{getpass.getuser()} (command line)"
+    except (KeyError, OSError):  # a container may run as a number without a name
+        return f"user {os.getuid()} (command line)"

@@ -68,12 +68,12 @@ def up(
 
 
 def create_first_key(settings: Config) -> None:
-    """Make the first operator's key where there is none yet, and show it once."""
+    """Make the first administrator's key where there is none yet, and show it once."""
     from core.clock import SystemClock
     from stores.registry import Registry, Role
 
     with Registry.open(settings.registry.url) as registry:
         if registry.keys():
             return
-        secret = registry.create_key("administrator", Role.OPERATOR, SystemClock().now_ms())
+        secret = registry.create_key("administrator", Role.ADMINISTRATOR, SystemClock().now_ms())
     err.print(f"first administrator's API key, shown only now: [bold]{secret}[/bold]", highlight=False)

@@ -168,12 +168,12 @@ class Dispatcher:
             if due_ms > now_ms:
                 continue
             failed_id = command.id.rpartition(_ATTEMPT)[0]
-            newer = [r.command for r in self._registry.commands(point=command.point) if r.command.slot == command.slot]
+            newer = [r for r in self._registry.commands(point=command.point) if r.command.slot == command.slot]
             # The newest of the slot is the one that failed, or somebody has asked for something else meanwhile.
-            if command.expires_ms > now_ms and newer and newer[0].id.partition(_ATTEMPT)[0] == failed_id:
-                effect = f"Attempt again after {newer[0].id} failed."
-                self._registry.queue_command(command, expected_effect=effect)
-                log.info("command_retried id=%s after=%s", command.id, newer[0].id)
+            if command.expires_ms > now_ms and newer and newer[0].command.id.partition(_ATTEMPT)[0] == failed_id:
+                failed = newer[0]
+                self._registry.queue_command(command, failed.origin_model, failed.expected_effect)
+                log.info("command_retried id=%s after=%s", command.id, failed.command.id)
             # Only now: with the registry away it is due again.
             self._retries.remove((due_ms, command))
 

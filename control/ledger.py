@@ -6,9 +6,12 @@ from typing import Final
 
 from control.arbiter import BY, REJECTED_REST_MS, Standing
 from control.dispatch import is_in_force
+from core.commands import Command
 from core.priority import Slot
 from stores.registry import CommandRecord, CommandState, Registry
 
+OUR_SLOTS: Final = (Slot.DEMAND_LIMIT, Slot.SUPERVISORY)
+_REFUSED_REST_MS: Final = 60_000
 _PAGE: Final = 20
 _DEEPEST: Final = 1000
 
@@ -66,13 +69,39 @@ class Ledger:
             is_rejected=newest.state is CommandState.REJECTED,
         )
 
+    def to_let_go(self, now_ms: int) -> list[Command]:
+        """Our newest command of each point and slot that stands in its array, or may yet: what stopping must undo.
+
+        One that failed may be tried again, so it counts. One that we let go of already does not, unless that was
+        refused or lost; then it rests for a minute.
+        """
+        last: dict[tuple[str, int], Command] = {}
+        refused_ms: dict[tuple[str, int], int] = {}
+        for record in sorted(self._records.values(), key=lambda r: r.sequence):
+            command, key = record.command, (record.command.point, record.command.slot)
+            if command.by != BY or command.slot not in OUR_SLOTS:
+                continue
+            if is_in_force(record.state) or record.state is CommandState.FAILED:
+                last[key] = command
+                refused_ms.pop(key, None)
+            elif command.value is None:
+                refused_ms[key] = command.issued_ms
+        return [
+            command
+            for key, command in last.items()
+            if command.value is not None
+            and command.expires_ms > now_ms
+            and not (key in refused_ms and 0 <= now_ms - refused_ms[key] < _REFUSED_REST_MS)
+        ]
+
     def is_held(self, point: str, now_ms: int) -> bool:
         """Whether somebody with a stronger slot than ours has an entry in force, as far as the registry knows."""
         newest: dict[int, CommandRecord] = {}
-        for record in sorted(self._records.values(), key=lambda r: r.sequence):
+        of_point = [r for r in self._records.values() if r.command.point == point]
+        for record in sorted(of_point, key=lambda r: r.sequence):
             # One that failed has left its slot empty.
             acted = is_in_force(record.state) or record.state is CommandState.FAILED
-            if record.command.point == point and record.command.slot < Slot.SUPERVISORY and acted:
+            if record.command.slot < Slot.SUPERVISORY and acted:
                 newest[record.command.slot] = record
         holding = [r.command for r in newest.values() if is_in_force(r.state)]
         return any(command.value is not None and command.expires_ms > now_ms for command in holding)

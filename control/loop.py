@@ -6,10 +6,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
-from uuid import uuid4
 
 from broker.client import BrokerClient, Message
-from control.arbiter import arbitrate
+from control.advice import obey_stop, settle
 from control.dispatch import Dispatcher, is_result
 from control.gather import heating_gaps, learn_building, view_building
 from control.ledger import Ledger
@@ -46,7 +45,6 @@ class _Case:
     learnt_on: object = None
     gaps: list[MeterGap] = field(default_factory=list)
     gaps_hour: int = -1
-    advised: dict[str, float | None] = field(default_factory=dict)
 
     @property
     def site(self) -> str:
@@ -68,7 +66,7 @@ class Decision:
     proposals
         What each point should be told.
     command_ids
-        Of the commands it led to; none in mode ``advise``.
+        Of the commands it led to; none where control is only trusted to advise.
     """
 
     view: BuildingView
@@ -138,6 +136,7 @@ class Control:
             now_ms = self._clock.now_ms()
             if decided or results or abs(now_ms - self._dispatched_ms) >= _DISPATCH_EVERY_MS:
                 self._dispatched_ms = now_ms
+                self._obey_stops()
                 self.dispatcher.dispatch()
         except UnavailableError as error:
             log.warning("control_waits code=%s reason=%r", error.code, error.message)
@@ -215,9 +214,7 @@ class Control:
             building=building_id, now_ms=data_ms, memory=case.memory, gaps=case.gaps, warm_ups=case.warm_ups,
         )  # fmt: skip
         proposals, memory = decide(view)
-        command_ids = self._drive(case.settings, view, proposals) if case.settings.mode == "drive" else []
-        if case.settings.mode == "advise":
-            _advise(case, proposals)
+        command_ids = self._drive(case.settings, view, proposals)
         case.memory, case.decided_slot = memory, case.slot_of(data_ms)
         self.decisions[building_id] = Decision(view, proposals, command_ids)
         log.info("decided building=%s proposals=%d commands=%d", building_id, len(proposals), len(command_ids))
@@ -235,38 +232,23 @@ class Control:
             case.gaps_hour = hour
 
     def _drive(self, settings: Settings, view: BuildingView, proposals: list[Proposal]) -> list[str]:
-        now_ms = self._clock.now_ms()
-        ledger = self._ledgers[view.building]
-        ledger.refresh(now_ms)
-        points = [proposal.point.id for proposal in proposals]
-        commands = arbitrate(
-            proposals,
-            {point: standing for point in points if (standing := ledger.standing(point))},
-            [point for point in points if ledger.is_held(point, now_ms)],
+        """Send as far as people trust it, else only say so."""
+        return settle(
+            self._registry, self._ledgers[view.building], settings, proposals,
+            building=view.building,
             device_values={
                 zone.setpoint.id: zone.setpoint_now.value for zone in view.zones if zone.setpoint_now.value is not None
             },
-            now_ms=now_ms,
-            interval_ms=settings.decide_every_s * 1000,
-            new_id=lambda: uuid4().hex,
-        )
-        if commands:
-            with self._registry.together():
-                for command, proposal in commands:
-                    origin = f"{proposal.strategy} {proposal.model}".strip()
-                    self._registry.queue_command(command, origin_model=origin)
-        return [command.id for command, _ in commands]
+            now_ms=self._clock.now_ms(),
+        )  # fmt: skip
 
-
-def _advise(case: _Case, proposals: list[Proposal]) -> None:
-    """Record what would be sent, once for each change."""
-    for proposal in proposals:
-        point = proposal.point.id
-        if point not in case.advised or case.advised[point] != proposal.value:
-            case.advised[point] = proposal.value
-            log.info(
-                "advice point=%s value=%s strategy=%s why=%r", point, proposal.value, proposal.strategy, proposal.why
-            )
+    def _obey_stops(self) -> None:
+        """See to it that nothing of ours stands where somebody has stopped control, whoever let it out."""
+        stopped = self._registry.stopped_buildings()
+        for case in self._cases:
+            building_id = case.building.id
+            if building_id in stopped:
+                obey_stop(self._registry, self._ledgers[building_id], case.settings, building_id, self._clock.now_ms())
 
 
 def _cases(config: Config) -> list[_Case]:

@@ -360,6 +360,8 @@ class Proposal:
         One sentence for the facility manager.
     model
         Meter model and version it rests on; empty for none.
+    effect
+        What it should bring about, in one sentence; empty when nothing is foretold.
     """
 
     point: Point
@@ -367,6 +369,7 @@ class Proposal:
     strategy: str
     why: str
     model: str = ""
+    effect: str = ""
 
 
 def occupied_target_c(view: BuildingView, zone: Zone) -> float:

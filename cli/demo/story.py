@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
@@ -45,6 +45,9 @@ _OVERRIDE: Final = {
     "duration_s": 7200,
     "reason": "Reading hour for the smallest",
 }
+
+
+_TRUST: Final = {"mode": "drive", "reason": "A week of advice made sense, and this is a demonstration"}
 
 
 @dataclass(slots=True)
@@ -170,7 +173,7 @@ class Story:
         self.circle = Circle(ingest, self.registry, [self._archive_edge, self._library_edge])
         for edge in self.circle.edges:
             self._stack.callback(edge.gateway.close)
-        self.api_key = self.registry.create_key("administrator", Role.OPERATOR, now.now_ms())
+        self.api_key = self.registry.create_key("administrator", Role.ADMINISTRATOR, now.now_ms())
         courier = enter(Courier(self.registry, partial(_client, credentials["api"]), self._library_clock))
         app = create_app(
             registry=self.registry, open_store=lambda: open_store(self.config.store), clock=self._library_clock,
@@ -243,19 +246,25 @@ class Story:
         self._stack.callback(control.close)
         control.client.connect()
         self.circle.control = control
+        self._ask(f"buildings/{scenario.LIBRARY}/trust", _TRUST)
         self.progress.driven_since_ms = self._library_clock.now_ms()
         self.twin_start = {name: self.twin.read(name) for name in ("gas", "electricity")}
 
     def _override(self) -> None:
-        """A person's override, asked of the real API as a person would."""
+        """A person's override."""
+        self.override_id = str(self._ask("commands", _OVERRIDE)["id"])
+        self.circle.settle()
+
+    def _ask(self, path: str, body: Mapping[str, object]) -> dict[str, object]:
+        """Ask the real API for something, as a person would."""
         request = urllib.request.Request(  # noqa: S310 - our own API on loopback
-            f"{self.api.url}/api/v1/commands",
-            data=json.dumps(_OVERRIDE).encode(),
+            f"{self.api.url}/api/v1/{path}",
+            data=json.dumps(body).encode(),
             headers={"X-API-Key": self.api_key, "Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=10.0) as answer:  # noqa: S310 - as above
-            self.override_id = str(json.load(answer)["id"])
-        self.circle.settle()
+            found: dict[str, object] = json.load(answer)
+        return found
 
 
 def _client(broker: Broker, on_message: Callable[[Message], None]) -> PahoClient:

@@ -132,7 +132,9 @@ class Control(_Section, frozen=True, kw_only=True):
     Attributes
     ----------
     mode
-        ``off``: nothing; ``advise``: decide and record, send nothing; ``drive``: send.
+        ``off``: nothing. Otherwise the most that people may trust it with: ``advise``: say what it would send;
+        ``supervise``: send what a person approves; ``drive``: send. Every building starts in ``advise``, and a person
+        raises it (`stores.registry.trust`).
     occupied
         Local weekly blocks in which people are there; their value is 1. None: learnt from people counters.
     comfort_minimum, comfort_maximum
@@ -160,7 +162,7 @@ class Control(_Section, frozen=True, kw_only=True):
         An input older than this counts as missing, seconds.
     """
 
-    mode: Literal["off", "advise", "drive"] = "advise"
+    mode: Literal["off", "advise", "supervise", "drive"] = "advise"
     occupied: list[Block] = []
     comfort_minimum: float = 20.0
     comfort_maximum: float = 26.0

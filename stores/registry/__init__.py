@@ -1,6 +1,7 @@
 """The registry: sites, buildings, points, gateways, commands, models, savings, keys and dead letters, in SQL."""
 
 from stores.registry.adjustments import Adjustment, Basis
+from stores.registry.advice import Advice, AdviceState
 from stores.registry.anomalies import Acknowledgement, AnomalyRecord, WatchRecord
 from stores.registry.commands import CommandEvent, CommandRecord, CommandState
 from stores.registry.contracts import Contract, ContractRecord, Price, Settlement, Term
@@ -12,10 +13,13 @@ from stores.registry.models import FittedModel, ModelRecord
 from stores.registry.promises import Promise, PromiseKind, Rate, RateKind
 from stores.registry.registry import Registry
 from stores.registry.roles import ModelRole, RoleGiven
+from stores.registry.trust import StopChange, Trust, TrustChange, TrustMode
 
 __all__ = [
     "Acknowledgement",
     "Adjustment",
+    "Advice",
+    "AdviceState",
     "AnomalyRecord",
     "ApiKey",
     "Basis",
@@ -39,6 +43,10 @@ __all__ = [
     "Role",
     "RoleGiven",
     "Settlement",
+    "StopChange",
     "Term",
+    "Trust",
+    "TrustChange",
+    "TrustMode",
     "WatchRecord",
 ]

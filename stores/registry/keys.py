@@ -28,7 +28,14 @@ class Role(StrEnum):
     VIEWER = "viewer"
     """Read everything."""
     OPERATOR = "operator"
-    """Also send and release commands."""
+    """Also send and release commands, approve advice, stop control and trust it less."""
+    ADMINISTRATOR = "administrator"
+    """Also trust control more, and let it go on after a stop."""
+
+    def includes(self, other: Role) -> bool:
+        """Whether it may do everything that `other` may."""
+        order = list(Role)
+        return order.index(self) >= order.index(other)
 
 
 class ApiKey(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stores.registry.adjustments import Adjustments
+from stores.registry.advice import Advices
 from stores.registry.anomalies import Anomalies
 from stores.registry.commands import Commands
 from stores.registry.contracts import Contracts
@@ -13,10 +14,25 @@ from stores.registry.points import Points
 from stores.registry.promises import Promises
 from stores.registry.roles import Roles
 from stores.registry.sites import Sites
+from stores.registry.trust import Trusts
 
 
-class Registry(Sites, Points, Gateways, Commands, Roles, Keys, Adjustments, Contracts, Ledgers, Promises, Anomalies):
-    """Everything but readings: buildings, points, commands, models, savings, promises, anomalies; see each module.
+class Registry(
+    Sites,
+    Points,
+    Gateways,
+    Commands,
+    Roles,
+    Keys,
+    Adjustments,
+    Contracts,
+    Ledgers,
+    Promises,
+    Anomalies,
+    Trusts,
+    Advices,
+):
+    """Everything but readings: buildings, points, commands, trust, models, savings, promises, …; see each module.
 
     Made by ``Registry.open(url)``; used by any number of threads and processes at once. Every method is one
     transaction, durable on return, and raises `core.errors.StoreError` when the database does not answer.

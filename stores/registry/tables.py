@@ -312,3 +312,74 @@ model_role: Final = Table(
     Index("ix_model_role_meter_kind", "meter", "kind"),
     sqlite_autoincrement=True,
 )
+
+trust: Final = Table(
+    "trust",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("building", _Words(200), nullable=False),
+    Column("point", _Words(200), nullable=False),  # empty: the building
+    Column("before", _Words(16), nullable=False),
+    Column("after", _Words(16), nullable=False),
+    Column("time_ms", BigInteger, nullable=False),
+    Column("set_by", _Words(), nullable=False),
+    Column("why", _Words(), nullable=False),
+    Column("covers", Text, nullable=False),  # point ids as JSON
+    Index("ix_trust_building_sequence", "building", "sequence"),
+    sqlite_autoincrement=True,
+)
+
+control_stop: Final = Table(
+    "control_stop",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("building", _Words(200), nullable=False),
+    Column("is_stopped", Boolean, nullable=False),
+    Column("time_ms", BigInteger, nullable=False),
+    Column("set_by", _Words(), nullable=False),
+    Column("why", _Words(), nullable=False),
+    Index("ix_control_stop_building_sequence", "building", "sequence"),
+    sqlite_autoincrement=True,
+)
+
+advice: Final = Table(
+    "advice",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("id", _Words(64), nullable=False, unique=True),
+    Column("building", _Words(200), nullable=False),
+    Column("point", _Words(200), nullable=False),
+    Column("slot", Integer, nullable=False),
+    Column("value", Double),
+    Column("strategy", _Words(), nullable=False),
+    Column("why", _Words(), nullable=False),
+    Column("effect", _Words(), nullable=False),
+    Column("model", _Words(), nullable=False),
+    Column("mode", _Words(16), nullable=False),
+    Column("state", _Words(16), nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger),
+    Column("lasts_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),
+    Column("approved_by", _Words(), nullable=False),
+    Column("approved_ms", BigInteger),
+    Column("approved_why", _Words(), nullable=False),
+    Column("command_id", _Words(200), nullable=False),
+    Index("ix_advice_building_sequence", "building", "sequence"),
+    # One a point is the newest.
+    Index(
+        "uq_advice_point_open",
+        "point",
+        unique=True,
+        sqlite_where=text("ended_ms IS NULL"),
+        postgresql_where=text("ended_ms IS NULL"),
+    ),
+    # A building's newest are asked for at every decision, however long its history.
+    Index(
+        "ix_advice_building_open",
+        "building",
+        sqlite_where=text("ended_ms IS NULL"),
+        postgresql_where=text("ended_ms IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)

@@ -15,6 +15,8 @@ READS = [
     "/api/v1/buildings",
     "/api/v1/buildings/torino/calvino",
     "/api/v1/buildings/torino/calvino/baselines",
+    "/api/v1/buildings/torino/calvino/trust",
+    "/api/v1/buildings/torino/calvino/advice",
     "/api/v1/points",
     "/api/v1/points/torino/calvino/gas",
     "/api/v1/readings?point=torino/calvino/gas",

@@ -27,6 +27,7 @@ COMMANDS = [
     "anomalies",
     "savings",
     "ledger",
+    "trust",
     "simulate",
     "replay",
     "enroll",

@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 
 from broker.paho import PahoClient
+from control import consent
 from control.loop import Control
 from core.clock import SimulatedClock
 from core.codec import Stored, encode
@@ -17,7 +18,7 @@ from core.schedule import Block
 from core.topics import Channel, topic
 from stores.influx import InfluxReadingStore
 from stores.port import ReadingStore
-from stores.registry import CommandState, Registry
+from stores.registry import CommandState, Registry, TrustMode
 from stores.sqlite import SqliteReadingStore
 from tests.control.conftest import GATEWAY, SITE, FieldGateway, turn
 from tests.control.views import at, setpoint
@@ -47,13 +48,22 @@ class Rig:
     """A building with its control, its gateway and what stands for ingest."""
 
     def __init__(
-        self, broker: Mosquitto, registry: Registry, store: ReadingStore, gateway: FieldGateway, mode: str
+        self,
+        broker: Mosquitto,
+        registry: Registry,
+        store: ReadingStore,
+        gateway: FieldGateway,
+        mode: str,
+        trust: TrustMode | None = TrustMode.DRIVE,
     ) -> None:
         self.registry, self.store, self.gateway = registry, store, gateway
         self.clock = SimulatedClock(START)
         site = Site(id=SITE, timezone="Europe/Rome")
         building = Building(id=BUILDING, control=settings(mode))
+        registry.put_building(building)
         registry.declare_points(f"{SITE}/{GATEWAY}", [HALL, TEMPERATURE, OUTDOOR], START)
+        if trust is not None:
+            registry.set_trust(BUILDING, trust, by="anna", why="Its advice made sense", now_ms=START)
         self.control = Control(
             Config(sites=[site], buildings=[building]), store, registry,
             lambda on_message: PahoClient(broker.settings("control"), "test-loop", on_message=on_message), self.clock,
@@ -104,8 +114,8 @@ def make_rig(
 ) -> Iterator[Callable[..., Rig]]:
     rigs: list[Rig] = []
 
-    def make(mode: str = "drive") -> Rig:
-        rigs.append(Rig(broker, registry, store, gateway, mode))
+    def make(mode: str = "drive", trust: TrustMode | None = TrustMode.DRIVE) -> Rig:
+        rigs.append(Rig(broker, registry, store, gateway, mode, trust))
         return rigs[-1]
 
     yield make
@@ -224,22 +234,118 @@ def test_after_a_restart_nothing_is_sent_twice(make_rig: Callable[..., Rig]) -> 
     first.say_stored(START)
     first.run(until=lambda: first.states() == [CommandState.APPLIED])
     first.close()
-    second = make_rig()
+    second = make_rig(trust=None)
     second.say_stored(START)
     second.run(until=lambda: second.control.decisions)
     second.settle()
     assert len(second.gateway.commands) == 1
 
 
-@pytest.mark.parametrize("mode", ["advise", "off"])
-def test_only_drive_sends(make_rig: Callable[..., Rig], mode: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("mode", "trust"),
+    [
+        ("advise", TrustMode.DRIVE),
+        ("off", TrustMode.DRIVE),
+        ("drive", None),
+        ("drive", TrustMode.ADVISE),
+        ("drive", TrustMode.SUPERVISE),
+    ],
+)
+def test_only_who_is_trusted_sends(
+    make_rig: Callable[..., Rig], mode: str, trust: TrustMode | None, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO", "promessa.control")
-    rig = make_rig(mode)
+    rig = make_rig(mode, trust)
     rig.measure(START)
     rig.say_stored(START)
-    assert rig.settle() == (mode == "advise")
+    assert rig.settle() == (mode != "off")
     assert rig.states() == []
-    assert ("advice point=torino/calvino/hall/heating-setpoint value=20.5" in caplog.text) == (mode == "advise")
+    assert rig.gateway.commands == []
+    assert ("advice point=torino/calvino/hall/heating-setpoint value=20.5" in caplog.text) == (mode != "off")
+    shown = [(advice.value, advice.mode) for advice in rig.registry.open_advice(BUILDING).values()]
+    held_to = TrustMode.SUPERVISE if trust is TrustMode.SUPERVISE else TrustMode.ADVISE
+    assert shown == ([] if mode == "off" else [(20.5, held_to)])
+
+
+def test_what_a_person_approves_goes_as_a_command(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(trust=TrustMode.SUPERVISE)
+    rig.measure(START)
+    rig.say_stored(START)
+    rig.run(until=lambda: rig.control.decisions)
+    (offered,) = rig.registry.open_advice(BUILDING).values()
+    consent.approve(rig.registry, offered.id, by="bruno", now_ms=rig.clock.now_ms())
+    rig.clock.advance(1_000)
+    rig.run(until=lambda: rig.states() == [CommandState.APPLIED])
+    (command,) = rig.gateway.commands
+    assert (command.point, command.slot, command.value, command.by) == (HALL.id, 12, 20.5, "control")
+    assert command.why.endswith("Approved by bruno.")
+
+
+def test_after_the_switch_nothing_is_in_force_and_nothing_is_sent(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig()
+    rig.measure(START)
+    rig.say_stored(START)
+    rig.run(until=lambda: rig.states() == [CommandState.APPLIED])
+    # As another process says it, which tells the registry and nothing else.
+    rig.registry.stop_control(BUILDING, by="carla", why="smoke", now_ms=START)
+    rig.clock.advance(1_000)
+    rig.run(until=lambda: rig.states() == [CommandState.APPLIED] * 2)
+    later = START + 30 * MINUTE
+    rig.clock.advance_to(later)
+    rig.measure(later)
+    rig.say_stored(later)
+    rig.run(until=lambda: rig.control.decisions[BUILDING].view.now_ms == later)
+    rig.settle()
+    assert [command.value for command in rig.gateway.commands] == [20.5, None]
+    assert rig.gateway.commands[-1].why == "Control was stopped by carla: smoke"
+
+
+def test_a_stopped_building_stays_stopped_after_a_restart_and_goes_on_once_released(
+    make_rig: Callable[..., Rig],
+) -> None:
+    first = make_rig()
+    consent.stop(first.registry, BUILDING, by="carla", why="smoke", now_ms=START)
+    first.close()
+    second = make_rig(trust=None)
+    second.measure(START)
+    second.say_stored(START)
+    second.run(until=lambda: second.control.decisions)
+    second.settle()
+    assert second.gateway.commands == []
+    consent.release(second.registry, BUILDING, by="anna", why="only toast", now_ms=START)
+    later = START + 15 * MINUTE
+    second.clock.advance_to(later)
+    second.measure(later)
+    second.say_stored(later)
+    second.run(until=lambda: second.states() == [CommandState.APPLIED])
+
+
+def test_what_failed_is_not_tried_again_after_the_switch(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig()
+    rig.gateway.answer = Outcome.FAILED
+    rig.measure(START)
+    rig.say_stored(START)
+    rig.run(until=lambda: rig.states() == [CommandState.FAILED])
+    rig.gateway.answer = Outcome.APPLIED
+    consent.stop(rig.registry, BUILDING, by="carla", why="smoke", now_ms=rig.clock.now_ms())
+    for _ in range(4):
+        rig.clock.advance(MINUTE)
+        rig.settle()
+    assert [command.value for command in rig.gateway.commands] == [20.5, None]
+
+
+def test_what_is_tried_again_still_says_what_it_rests_on(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig()
+    rig.gateway.answer = Outcome.FAILED
+    rig.measure(START)
+    rig.say_stored(START)
+    rig.run(until=lambda: rig.states() == [CommandState.FAILED])
+    rig.gateway.answer = Outcome.APPLIED
+    rig.clock.advance(MINUTE)
+    rig.run(until=lambda: rig.states()[0] is CommandState.APPLIED)
+    again, first = rig.registry.commands()
+    assert again.command.id == f"{first.command.id}~2"
+    assert again.origin_model == first.origin_model != ""
 
 
 def test_a_rejected_set_point_is_not_repeated_at_once(make_rig: Callable[..., Rig]) -> None:

@@ -12,6 +12,7 @@ from broker.client import Message
 from broker.paho import PahoClient
 from cli.circle import Circle, Edge
 from cli.demo import scenario
+from control import consent
 from control.loop import Control
 from core.clock import SimulatedClock
 from core.config.models import Broker, Config, Registry, SqliteStore, Store
@@ -22,6 +23,7 @@ from simulators import calvino
 from simulators.modbus import ModbusBuilding
 from stores.readings import open_store
 from stores.registry import Registry as OpenRegistry
+from stores.registry import TrustMode
 from tests.servers.mosquitto import Mosquitto
 
 STEP_MS = 900_000
@@ -77,6 +79,11 @@ class LibraryCircle:
         return self.restarted_after + self.edge.gateway.measured
 
     def begin_control(self) -> None:
+        """Start it, and let it drive: a person says so, on record."""
+        consent.set_trust(
+            self.registry, scenario.LIBRARY, TrustMode.DRIVE,
+            by="anna", why="The test is about driving", now_ms=self.clock.now_ms(),
+        )  # fmt: skip
         control = Control(
             self.config, self.store, self.registry, partial(client, self.broker.settings("control")), self.clock
         )

@@ -10,6 +10,7 @@ import pytest
 
 from broker.client import Message
 from cli.demo import scenario
+from control import consent
 from control.dispatch import Dispatcher
 from core.commands import Command, Outcome
 from core.priority import Slot
@@ -144,7 +145,25 @@ def test_supervisory_control_that_dies_is_outlived_by_nothing(library: LibraryCi
     assert setpoint(library) == schedule_value(library)
 
 
-def schedule_value(library: LibraryCircle) -> float:
-    point = next(p for p in library.gateway_settings.devices[0].points if p.id == HALL)
+def test_the_switch_gives_the_building_back_to_its_schedule_and_leaves_a_person_alone(library: LibraryCircle) -> None:
+    library.begin_control()
+    library.until(MONDAY, time(10, 0))
+    childrens_room = "childrens-room/heating-setpoint"
+    ours = {r.command.point for r in library.registry.commands() if r.command.value is not None}
+    assert {HALL, f"{scenario.LIBRARY}/{childrens_room}"} <= ours
+    override(library, 24.0, hours=6)
+    now_ms = library.clock.now_ms()
+    consent.stop(library.registry, scenario.LIBRARY, by="carla", why="smoke", now_ms=now_ms)
+    library.until(MONDAY, time(10, 15))
+    assert setpoint(library) == 24.0
+    assert library.building.read(childrens_room) == schedule_value(library, f"{scenario.LIBRARY}/{childrens_room}")
+    sent = len(library.registry.commands(limit=10_000))
+    library.until(MONDAY, time(12, 0))
+    assert len(library.registry.commands(limit=10_000)) == sent
+    assert setpoint(library) == 24.0
+
+
+def schedule_value(library: LibraryCircle, point_id: str = HALL) -> float:
+    point = next(p for p in library.gateway_settings.devices[0].points if p.id == point_id)
     assert point.schedule is not None
     return point.schedule.value_at(library.clock.now_ms(), library.calendar)

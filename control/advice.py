@@ -1,0 +1,178 @@
+"""What becomes of proposals: sent, offered to a person, or only shown; kept in the registry with their commands."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+
+from control.arbiter import BY, INTERVALS_TO_EXPIRY, arbitrate
+from control.ledger import Ledger
+from control.trust import effective_mode, is_same_value, weigh
+from control.view import Proposal
+from core.commands import Command
+from core.config.models import Control
+from core.priority import Slot
+from stores.registry import Advice, AdviceState, Registry, Trust
+
+log = logging.getLogger("promessa.control")
+
+_LEAST_LIFE_MS: Final = 900_000
+
+
+def settle(
+    registry: Registry,
+    ledger: Ledger,
+    settings: Control,
+    proposals: Sequence[Proposal],
+    *,
+    building: str,
+    device_values: Mapping[str, float],
+    now_ms: int,
+) -> list[str]:
+    """Send what may be sent, and keep what is advised; one transaction.
+
+    What stands in the array of a point with which control is not trusted (any more) is let go.
+
+    Parameters
+    ----------
+    ledger
+        Of the building.
+    device_values
+        As `control.arbiter.arbitrate` takes them.
+    now_ms
+        The clock's time, UTC milliseconds.
+
+    Returns
+    -------
+    list of str
+        Ids of the commands that were queued.
+    """
+    interval_ms = settings.decide_every_s * 1000
+    points = [proposal.point.id for proposal in proposals]
+    with registry.together():
+        # Read within the transaction: a stop or an approval comes wholly before this decision or after it. The ledger
+        # reads before anything is written, so that it never knows of what is rolled back.
+        trust = registry.trust(building)
+        ledger.refresh(now_ms)
+        sent = _withdraw(registry, ledger, settings, trust, now_ms)
+        standing = {point: found for point in points if (found := ledger.standing(point))}
+        commands = arbitrate(
+            proposals,
+            standing,
+            [point for point in points if ledger.is_held(point, now_ms)],
+            device_values=device_values,
+            now_ms=now_ms,
+            interval_ms=interval_ms,
+            new_id=lambda: uuid4().hex,
+        )
+        asked = {proposal.point.id: command for command, proposal in commands}
+        kept = registry.open_advice(building)
+        book = _Book(now_ms)
+        for proposal in proposals:
+            point, command = proposal.point.id, asked.get(proposal.point.id)
+            mode = effective_mode(settings.mode, trust, point)
+            value = proposal.value if command is None else command.value
+            before = kept.pop(point, None)
+            same = before if before is not None and is_same_value(before.value, value) else None
+            verdict = weigh(command, same, standing.get(point), mode=mode, now_ms=now_ms)
+            advice = Advice(
+                id=uuid4().hex,
+                building=building,
+                point=point,
+                slot=Slot.SUPERVISORY if command is None else command.slot,
+                value=value,
+                strategy=proposal.strategy,
+                model=proposal.model,
+                why=proposal.why,
+                effect=proposal.effect,
+                mode=mode,
+                state=verdict.state,
+                since_ms=now_ms if same is None else same.since_ms,
+                expires_ms=now_ms + INTERVALS_TO_EXPIRY * interval_ms if verdict.state is AdviceState.WAITING else None,
+                lasts_ms=INTERVALS_TO_EXPIRY * interval_ms,
+            )
+            book.enter(before, advice, is_same=same is not None)
+            if command is not None and verdict.sends:
+                registry.queue_command(command, origin(advice), advice.effect)
+                sent.append(command.id)
+        for forgotten in kept.values():
+            book.ended[forgotten.id] = AdviceState.WITHDRAWN
+        book.close(registry)
+    return sent
+
+
+def let_go(registry: Registry, commands: Sequence[Command], why: str, now_ms: int) -> list[str]:
+    """Queue for each command one that relinquishes what it asked for; returns their ids."""
+    released = []
+    for command in commands:
+        # Not before what it undoes, or a gateway takes it for older news when a clock was set back.
+        issued_ms = max(now_ms, command.issued_ms)
+        expires_ms = max(command.expires_ms, issued_ms + _LEAST_LIFE_MS)
+        release = Command(uuid4().hex, command.point, command.slot, None, BY, why, issued_ms, expires_ms)
+        registry.queue_command(release, "trust", "The building's own schedule takes over.")
+        released.append(release.id)
+    return released
+
+
+def origin(advice: Advice) -> str:
+    """Strategy and model, as a command names them."""
+    return f"{advice.strategy} {advice.model}".strip()
+
+
+def obey_stop(registry: Registry, ledger: Ledger, settings: Control, building: str, now_ms: int) -> list[str]:
+    """Let go of everything of a building that is stopped, whenever it got out; returns ids of commands."""
+    with registry.together():
+        trust = registry.trust(building)
+        if trust.stop is None:
+            return []
+        ledger.refresh(now_ms)
+        return _withdraw(registry, ledger, settings, trust, now_ms)
+
+
+def _withdraw(registry: Registry, ledger: Ledger, settings: Control, trust: Trust, now_ms: int) -> list[str]:
+    """Let go where control may not send."""
+    if trust.stop is None:
+        why = "Control is not trusted with this point now."
+    else:
+        why = f"Control was stopped by {trust.stop.by}: {trust.stop.why}"
+    standing = ledger.to_let_go(now_ms)
+    over = [c for c in standing if not effective_mode(settings.mode, trust, c.point).may_send]
+    return let_go(registry, over, why, now_ms)
+
+
+class _Book:
+    """Collects what changes in the registry's advice."""
+
+    def __init__(self, now_ms: int) -> None:
+        self.ended: dict[str, AdviceState] = {}
+        self._begun: list[Advice] = []
+        self._said: list[Advice] = []
+        self._now_ms = now_ms
+
+    def enter(self, before: Advice | None, advice: Advice, *, is_same: bool) -> None:
+        """Let `advice` take the place of what was advised `before`, or only its words when nothing else changed."""
+        has_lapsed = before is not None and before.state is AdviceState.WAITING and not before.waits(self._now_ms)
+        if before is not None and is_same and before.state is advice.state and not has_lapsed:
+            said = msgspec.structs.replace(
+                before, strategy=advice.strategy, model=advice.model, why=advice.why, effect=advice.effect,
+                mode=advice.mode,
+            )  # fmt: skip
+            if said != before:
+                self._said.append(said)
+            return
+        if before is not None:
+            self.ended[before.id] = AdviceState.LAPSED if has_lapsed else AdviceState.WITHDRAWN
+        self._begun.append(advice)
+        log.info(
+            "advice point=%s value=%s strategy=%s state=%s why=%r",
+            advice.point, advice.value, advice.strategy, advice.state, advice.why,
+        )  # fmt: skip
+
+    def close(self, registry: Registry) -> None:
+        """Write it, where there is something to write."""
+        if self._begun or self._said or self.ended:
+            registry.put_advice(begun=self._begun, said=self._said, ended=self.ended, now_ms=self._now_ms)
