@@ -5,15 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final
 
 from broker.client import BrokerClient, Message
 from control.advice import obey_stop, settle
 from control.dispatch import Dispatcher, is_result
-from control.gather import heating_gaps, learn_building, view_building
+from control.gather import heating_gaps, layout_of, learn_building, view_building
+from control.layout import Layout
+from control.learning import Learnt
 from control.ledger import Ledger
 from control.strategy import decide
-from control.view import BuildingView, Memory, MeterGap, Proposal, WarmUp
+from control.occupancy import Agenda
+from control.view import BuildingView, Memory, MeterGap, Proposal
 from core.calendar import HOUR_MS, Calendar
 from core.clock import Clock
 from core.codec import Stored, decode_message
@@ -41,8 +45,11 @@ class _Case:
     calendar: Calendar
     memory: Memory = field(default_factory=Memory)
     decided_slot: int = -1
-    warm_ups: dict[str, WarmUp] = field(default_factory=dict)
-    learnt_on: object = None
+    layout: Layout | None = None
+    learnt: Learnt = field(default_factory=Learnt)
+    plans: dict[str, Agenda] = field(default_factory=dict)
+    last_seen: dict[str, int] = field(default_factory=dict)
+    learnt_on: date | None = None
     gaps: list[MeterGap] = field(default_factory=list)
     gaps_hour: int = -1
 
@@ -208,10 +215,11 @@ class Control:
         building_id = case.building.id
         data_ms = self._data_ms[case.site]
         points = {point.id: point for point in self._registry.points(building_id)}
-        self._refresh(case, points, data_ms)
+        layout = layout_of(building_id, case.settings, points)
+        self._refresh(case, layout, points, data_ms)
         view = view_building(
-            self._store, case.settings, case.calendar, points,
-            building=building_id, now_ms=data_ms, memory=case.memory, gaps=case.gaps, warm_ups=case.warm_ups,
+            self._store, case.settings, case.calendar, layout, now_ms=data_ms, memory=case.memory, gaps=case.gaps,
+            learnt=case.learnt, plans=case.plans, last_seen=case.last_seen,
         )  # fmt: skip
         proposals, memory = decide(view)
         command_ids = self._drive(case.settings, view, proposals)
@@ -219,12 +227,12 @@ class Control:
         self.decisions[building_id] = Decision(view, proposals, command_ids)
         log.info("decided building=%s proposals=%d commands=%d", building_id, len(proposals), len(command_ids))
 
-    def _refresh(self, case: _Case, points: dict[str, Point], data_ms: int) -> None:
+    def _refresh(self, case: _Case, layout: Layout, points: dict[str, Point], data_ms: int) -> None:
         """Learn again once a local day, measure the gap again once an hour."""
         day, hour = case.calendar.day_of(data_ms), data_ms // HOUR_MS
-        if case.learnt_on != day:
-            case.warm_ups = learn_building(self._store, case.settings, case.calendar, points, data_ms)
-            case.learnt_on = day
+        if (case.learnt_on, case.layout) != (day, layout):
+            case.learnt, case.plans = learn_building(self._store, case.settings, case.calendar, layout, data_ms)
+            case.learnt_on, case.layout = day, layout
         if case.gaps_hour != hour:
             case.gaps = heating_gaps(
                 self._store, self._registry, case.building, case.calendar, points=points, now_ms=data_ms
@@ -236,9 +244,7 @@ class Control:
         return settle(
             self._registry, self._ledgers[view.building], settings, proposals,
             building=view.building,
-            device_values={
-                zone.setpoint.id: zone.setpoint_now.value for zone in view.zones if zone.setpoint_now.value is not None
-            },
+            device_values=view.device_values(),
             now_ms=self._clock.now_ms(),
         )  # fmt: skip
 

@@ -343,6 +343,14 @@ class BuildingView:
     plan: Mapping[str, Planned] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
 
+    def device_values(self) -> dict[str, float]:
+        """What the devices of driven points hold, by point id, where it is known."""
+        held = [(zone.setpoint, zone.setpoint_now) for zone in self.zones]
+        held += [(zone.cooling, zone.cooling_now) for zone in self.zones if zone.cooling]
+        held += [(system.fan, system.fan_now) for system in self.air if system.fan]
+        held += [(system.outdoor_air, system.outdoor_air_now) for system in self.air if system.outdoor_air]
+        return {point.id: now.value for point, now in held if now.value is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:

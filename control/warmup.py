@@ -16,6 +16,7 @@ MIN_MORNINGS: Final = 4
 _MIN_RAISE_K: Final = 1.0
 _MIN_DEFICIT_K: Final = 0.7
 _ARRIVED_K: Final = 0.3
+_AT_ONCE_K: Final = 0.3
 _MAX_HOURS: Final = 12.0
 _MIN_SPREAD_K: Final = 4.0
 
@@ -59,9 +60,11 @@ def find_mornings(temperature_c: Floats, setpoint_c: Floats, outdoor_c: Floats, 
             and np.isfinite(temperature_c[end + 1])
         ):
             end += 1
-        hours, warmed = (end - i + 1) * step_h, temperature_c[end] - temperature_c[i - 1]
-        if hours >= 1.0 or setpoint_c[end] - temperature_c[end] <= _ARRIVED_K:
-            difference = float(np.mean(temperature_c[i - 1 : end + 1] - outdoor_c[i - 1 : end + 1]))
+        # A zone that warms up within the very step in which it was asked to is looked at from the step before.
+        begin = i - 1 if temperature_c[i] - temperature_c[i - 1] > _AT_ONCE_K else i
+        hours, warmed = (end - begin) * step_h, temperature_c[end] - temperature_c[begin]
+        if hours >= 1.0 or (hours > 0 and setpoint_c[end] - temperature_c[end] <= _ARRIVED_K):
+            difference = float(np.mean(temperature_c[begin : end + 1] - outdoor_c[begin : end + 1]))
             mornings.append(Morning(float(max(warmed, 0.0) / hours), difference))
         i = end + 1
     return mornings

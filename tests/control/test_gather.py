@@ -5,8 +5,9 @@ from datetime import date
 import numpy as np
 import pytest
 
-from control.gather import find_zone_sensor, heating_gaps, judge_input, learn_building, view_building
-from control.view import Input, Memory
+from control.gather import heating_gaps, judge_input, layout_of, learn_building, view_building
+from control.learning import Learnt
+from control.view import Input, Memory, Occupancy
 from control.warmup import DEFAULT
 from core.calendar import HOUR_MS
 from core.config.models import Building, Control, Site
@@ -30,6 +31,7 @@ SETTINGS = Control(
     setpoints=[HALL.id, OFFICES.id, f"{BUILDING}/attic/heating-setpoint"],
     outdoor_temperature=OUTDOOR.id,
 )
+LAYOUT = layout_of(BUILDING, SETTINGS, POINTS)
 NOW = at("2026-01-14 10:00")
 
 
@@ -50,19 +52,20 @@ def test_what_counts_as_an_input(reading: Reading | None, seen: Input) -> None:
 
 
 def test_a_set_point_is_paired_with_the_sensor_of_its_zone() -> None:
-    assert find_zone_sensor(HALL, POINTS) == SENSOR
-    assert find_zone_sensor(OFFICES, POINTS) is None
+    hall, offices = LAYOUT.zones
+    assert (hall.temperature, offices.temperature) == (SENSOR.id, "")
 
 
 def test_the_view_shows_the_newest_readings(store: SqliteReadingStore) -> None:
     store.write([(SENSOR.id, NOW - 60_000, 19.0, 0), (SENSOR.id, NOW, 19.5, 0), (HALL.id, NOW, 20.5, 0)])
-    seen = view_building(store, SETTINGS, ROME, POINTS, building=BUILDING, now_ms=NOW, memory=Memory(), warm_ups={})
+    seen = view_building(
+        store, SETTINGS, ROME, LAYOUT, now_ms=NOW, memory=Memory(), learnt=Learnt(), plans={}, last_seen={}
+    )
     hall, offices = seen.zones
     assert (hall.name, hall.temperature, hall.setpoint_now) == (f"{BUILDING}/hall", Input(19.5), Input(20.5))
     assert offices.temperature == Input(None, "no temperature sensor in the zone")
     assert seen.outdoor == Input(None, "never read")
-    assert seen.occupancy.is_occupied
-    assert seen.occupancy.changes_ms == at("2026-01-14 19:00")
+    assert hall.occupancy == offices.occupancy == Occupancy(is_occupied=True, changes_ms=at("2026-01-14 19:00"))
     assert seen.supply_setpoint is None
 
 
@@ -75,14 +78,15 @@ def test_warm_up_is_learnt_from_stored_mornings(store: SqliteReadingStore) -> No
             warmed = min(max(17.0, 17.0 + 1.4 * (hours - 5)), 20.5) if hours < 19 else 17.0
             rows += [(HALL.id, time_ms, asked, 0), (SENSOR.id, time_ms, warmed, 0), (OUTDOOR.id, time_ms, 3.0, 0)]
     store.write(rows)
-    learnt = learn_building(store, SETTINGS, ROME, POINTS, at("2026-01-13 00:00"))
-    assert list(learnt) == [HALL.id]
-    assert learnt[HALL.id].mornings == 12
-    assert learnt[HALL.id].base_k_per_h == pytest.approx(1.4, rel=0.1)
+    warm_ups = learn_building(store, SETTINGS, ROME, LAYOUT, at("2026-01-13 00:00"))[0].warm_ups
+    assert list(warm_ups) == [f"{BUILDING}/hall"]
+    assert warm_ups[f"{BUILDING}/hall"].mornings == 12
+    assert warm_ups[f"{BUILDING}/hall"].base_k_per_h == pytest.approx(1.4, rel=0.15)
 
 
 def test_without_history_the_default_counts(store: SqliteReadingStore) -> None:
-    assert learn_building(store, SETTINGS, ROME, POINTS, NOW) == {HALL.id: DEFAULT}
+    learnt, plans = learn_building(store, SETTINGS, ROME, LAYOUT, NOW)
+    assert (learnt.warm_ups, plans) == ({f"{BUILDING}/hall": DEFAULT}, {})
 
 
 def test_the_gap_of_heating_meters_is_measured_over_the_last_day(store: SqliteReadingStore, registry: Registry) -> None:

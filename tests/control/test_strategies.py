@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from control import correction, optimum_start, supply
 from control.season import season_at
 from control.strategy import decide
-from control.view import BuildingView, Heating, Input, Memory, MeterGap, Trim, WarmUp, Zone
+from control.view import BuildingView, Heating, Input, Memory, MeterGap, Occupancy, Trim, WarmUp, Zone
 from core.calendar import HOUR_MS
 from core.config.models import HeatingSeason
 from core.points import Limits
@@ -62,9 +62,8 @@ def test_optimum_start_counts_real_hours_to_local_opening(when: str, starts: str
 )
 def test_a_night_with_a_missing_hour_is_an_hour_shorter(when: str, zones: int) -> None:
     # A Sunday that is open: 08:30 is 7 h away at 00:30, because 02:00 does not exist.
-    seen = view(when, zone(13.5))
-    occupancy = replace(seen.occupancy, is_occupied=False, changes_ms=at("2026-03-29 08:30"))
-    assert len(optimum_start.remember(replace(seen, occupancy=occupancy)).preheating) == zones
+    night = Occupancy(is_occupied=False, changes_ms=at("2026-03-29 08:30"))
+    assert len(optimum_start.remember(view(when, zone(13.5, occupancy=night))).preheating) == zones
 
 
 def test_a_warm_up_once_begun_goes_on() -> None:
@@ -262,7 +261,7 @@ def test_set_points_stay_within_comfort_and_limits(
         assert hall == (limits.minimum if season is Heating.FORBIDDEN else None)
     elif zone_c.value is None:
         assert hall is None
-    elif seen.occupancy.is_occupied:
+    elif seen.zones[0].occupancy.is_occupied:
         assert hall is not None
         assert COMFORT.minimum_c <= hall <= COMFORT.maximum_c
     else:

@@ -1,5 +1,6 @@
 """Builds views of a small building for tables of decisions."""
 
+from dataclasses import replace
 from datetime import date, datetime
 
 from control.view import BuildingView, Comfort, Heating, Input, Memory, MeterGap, Occupancy, Season, WarmUp, Zone
@@ -13,6 +14,9 @@ OPENING = Schedule(0.0, [Block(["mon", "tue", "wed", "thu", "fri"], "08:30", "19
 COMFORT = Comfort(minimum_c=20.0, maximum_c=26.0, setback_c=16.0)
 MISSING = Input(None, "no reading for 75 min")
 WARM_UP = WarmUp(base_k_per_h=1.0, loss_per_h=0.0, slowest_k_per_h=0.5, mornings=9)
+
+
+AT_DESK = Occupancy(is_occupied=True, changes_ms=None)
 
 
 def setpoint(zone: str = "hall", limits: Limits | None = None) -> Point:
@@ -45,6 +49,7 @@ def zone(
     now: Input | float = 20.5,
     warm_up: WarmUp = WARM_UP,
     limits: Limits | None = None,
+    occupancy: Occupancy | None = None,
 ) -> Zone:
     return Zone(
         f"torino/calvino/{name}",
@@ -52,6 +57,7 @@ def zone(
         temperature if isinstance(temperature, Input) else Input(temperature),
         now if isinstance(now, Input) else Input(now),
         warm_up,
+        occupancy or AT_DESK,
     )
 
 
@@ -65,14 +71,14 @@ def view(
     memory: Memory | None = None,
 ) -> BuildingView:
     now_ms = at(when)
+    opening = Occupancy(OPENING.value_at(now_ms, ROME) > 0, OPENING.next_change(now_ms, ROME))
     return BuildingView(
         building="torino/calvino",
         now_ms=now_ms,
         calendar=ROME,
         season=Season(season, "DPR 74/2013"),
         comfort=COMFORT,
-        occupancy=Occupancy(OPENING.value_at(now_ms, ROME) > 0, OPENING.next_change(now_ms, ROME)),
-        zones=zones or (zone(),),
+        zones=tuple(replace(z, occupancy=opening) if z.occupancy is AT_DESK else z for z in zones or (zone(),)),
         outdoor=outdoor if isinstance(outdoor, Input) else Input(outdoor),
         supply_setpoint=SUPPLY if supply else None,
         gaps=gaps,
