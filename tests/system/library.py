@@ -2,23 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from cli.demo import scenario
 from core.config.models import Config, Registry, SqliteStore, Store
 from simulators import calvino
+from simulators.building import RCBuilding
 from simulators.modbus import ModbusBuilding
 from tests.servers.mosquitto import Mosquitto
 from tests.system.turning import TurningCircle
 
 
+class BrokenInstruments:
+    """The library with instruments that show something else than they should.
+
+    Attributes
+    ----------
+    shows
+        By name, in place of the truth; NaN is a broken sensor.
+    """
+
+    def __init__(self, building: RCBuilding) -> None:
+        self._building = building
+        self.shows: dict[str, float] = {}
+
+    @property
+    def time_ms(self) -> int:
+        return self._building.time_ms
+
+    @property
+    def names(self) -> Sequence[str]:
+        return self._building.names
+
+    @property
+    def writable(self) -> Sequence[str]:
+        return self._building.writable
+
+    def step(self, until_ms: int) -> None:
+        self._building.step(until_ms)
+
+    def read(self, name: str) -> float:
+        return self.shows.get(name, self._building.read(name))
+
+    def write(self, name: str, value: float) -> None:
+        self._building.write(name, value)
+
+
 class LibraryCircle(TurningCircle):
     """The library from midnight of `start` on.
 
-    `gateway` changes fields of the gateway's configuration; `store` is where readings go in place of a file.
+    `changes` are fields of the gateway's points, by point id; `store` is where readings go in place of a file.
     """
 
     def __init__(
@@ -29,10 +67,12 @@ class LibraryCircle(TurningCircle):
         *,
         seed: int = 1,
         store: Store | None = None,
-        **gateway: object,
+        changes: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
+        changes = changes or {}
         self.building = calvino.build(scenario.TORINO.calendar().midnight(start), seed=seed)
-        device = ModbusBuilding(self.building, calvino.register_map())
+        self.instruments = BrokenInstruments(self.building)
+        device = ModbusBuilding(self.instruments, calvino.register_map())
         device.start()
         config = Config(
             sites=[scenario.TORINO],
@@ -41,7 +81,10 @@ class LibraryCircle(TurningCircle):
             registry=Registry(url=f"sqlite:///{directory / 'registry.db'}"),
         )
         settings = scenario.library_gateway(directory, device.port)
-        super().__init__(config, msgspec.structs.replace(settings, **gateway), device, broker)
+        settings.devices[0].points[:] = [
+            msgspec.structs.replace(point, **changes.get(point.id, {})) for point in settings.devices[0].points
+        ]
+        super().__init__(config, settings, device, broker)
 
     def scheduled(self, point_id: str) -> float:
         """What the gateway's local schedule asks of a point now."""

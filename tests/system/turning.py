@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import date, time
 from functools import partial
@@ -12,7 +13,7 @@ from broker.paho import PahoClient
 from cli.circle import Circle, Edge
 from control.dispatch import Dispatcher
 from control.loop import Control
-from core.clock import SimulatedClock
+from core.clock import Clock, SimulatedClock, monotonic_s
 from core.commands import Command
 from core.config.models import Broker, Config, Gateway
 from core.priority import Slot
@@ -32,6 +33,17 @@ def client(settings: Broker, on_message: object) -> PahoClient:
     return PahoClient(settings, settings.username, on_message=on_message, session_expiry_s=3600)  # type: ignore[arg-type]
 
 
+class SkewedClock:
+    """Another clock that is ahead by `ahead_ms` (behind when below 0), as a gateway's may be."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.ahead_ms = 0
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms() + self.ahead_ms
+
+
 class TurningCircle:
     """Set up at a building's own time, turned by `until`; nothing happens in between."""
 
@@ -40,6 +52,7 @@ class TurningCircle:
         self.calendar = config.sites[0].calendar()
         self.start_ms = device.time_ms
         self.clock = SimulatedClock(self.start_ms)
+        self.gateway_clock = SkewedClock(self.clock)
         self._stack = ExitStack()
         self.store = self._stack.enter_context(open_store(config.store))
         self.registry = self._stack.enter_context(OpenRegistry.open(config.registry.url))
@@ -55,12 +68,14 @@ class TurningCircle:
 
     def _gateway(self) -> Agent:
         connect = connect_with(self._edge_broker, self.gateway_settings)
-        return Agent(self.gateway_settings, self.calendar, self.clock, connect)
+        return Agent(self.gateway_settings, self.calendar, self.gateway_clock, connect)
 
     def _ingest(self) -> Ingest:
         connect = partial(client, self.broker.settings("ingest"))
         ingest = Ingest(self.config.ingest, connect, self.store, self.registry, self.clock)
         ingest.client.connect()
+        for _ in range(5):  # the broker must know what it asks for before anybody publishes
+            ingest.pump(0.02)
         return ingest
 
     def restart_gateway(self) -> None:
@@ -106,12 +121,31 @@ class TurningCircle:
             now_ms = min(now_ms + STEP_MS, end_ms)
             self.device.step(now_ms)
             self.clock.advance_to(now_ms)
-            self.edge.gateway.poll(now_ms)
-            for _ in range(5):
-                self.edge.gateway.pump(0.0)
-                self.circle.ingest.pump(0.002)
-                if self.circle.control is not None:
-                    self.circle.control.pump(0.0)
+            self.edge.gateway.poll(self.gateway_clock.now_ms())
+            for _ in range(20):
+                self._turn()
+
+    def wait(self, holds: Callable[[], object], timeout_s: float = 30) -> None:
+        """Turn in real time until something holds, for example until everybody has the broker again."""
+        deadline_s = monotonic_s() + timeout_s
+        while not holds():
+            assert monotonic_s() < deadline_s, "waited in vain"
+            self._turn()
+
+    def _turn(self) -> None:
+        self.edge.gateway.pump(0.0)
+        self.circle.ingest.pump(0.002)
+        if self.circle.control is not None:
+            self.circle.control.pump(0.0)
+
+    @property
+    def is_connected(self) -> bool:
+        control = self.circle.control
+        return (
+            self.edge.gateway.connected
+            and self.circle.ingest.client.connected
+            and (control is None or control.client.connected)
+        )
 
     def ask(
         self, point: str, value: float | None, hours: float, slot: Slot = Slot.PERSON, by: str = "anna"
@@ -131,7 +165,7 @@ class TurningCircle:
             sender.pump(0.005)
             while heard:
                 dispatcher.handle(heard.pop(0))
-            self.circle.settle()
+            self._turn()
             record = self.registry.command(command.id)
             if record is not None and not record.state.is_open:
                 break
