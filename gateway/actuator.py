@@ -278,8 +278,8 @@ class Actuator:
         What was heard was heard by now, else a silent sensor would stay young; an entry has no more than its whole life
         left; and the shortest time between two changes counts anew.
         """
-        before_ms, self._reviewed_ms = self._reviewed_ms, now_ms
-        if before_ms is not None and before_ms <= now_ms:
+        if self._reviewed_ms is not None and self._reviewed_ms <= now_ms:
+            self._reviewed_ms = now_ms
             return
         self._start_ms = min(self._start_ms, now_ms)
         for sensor, heard in self._heard.items():
@@ -298,6 +298,7 @@ class Actuator:
                 last = self._arrays.driven(point)
                 if last is not None and last[1] > now_ms:
                     self._arrays.note_driven(point, last[0], now_ms)
+        self._reviewed_ms = now_ms
 
     def _heard_ms(self, sensor: str) -> int:
         return max(self._start_ms, self._heard[sensor].time_ms) if sensor in self._heard else self._start_ms
