@@ -27,7 +27,7 @@ _PLAUSIBLE: Final = {
 
 
 class FieldPoint(Protocol):
-    """What a simulated building says of a point; see `simulators.idf.points.ModelPoint`."""
+    """What a simulated building says of a point; `low` and `high`, where it has them, bound what may be written."""
 
     @property
     def name(self) -> str:
@@ -42,16 +42,6 @@ class FieldPoint(Protocol):
     @property
     def unit(self) -> str:
         """UCUM unit; ``kW.h`` is a register."""
-        ...
-
-    @property
-    def low(self) -> float:
-        """Smallest value that may be written."""
-        ...
-
-    @property
-    def high(self) -> float:
-        """Largest value that may be written."""
         ...
 
 
@@ -165,11 +155,12 @@ def map_of(points: Iterable[FieldPoint], writable: Collection[str]) -> tuple[Ent
     entries = []
     for point in points:
         driven = point.name in writable
-        bounds = (point.low, point.high) if driven else (-math.inf, math.inf)
+        low = getattr(point, "low", -math.inf) if driven else -math.inf
+        high = getattr(point, "high", math.inf) if driven else math.inf
         if _is_switch(point):
-            entries.append(place(point.name, "coil" if driven else "discrete", _OTHER, *bounds))
+            entries.append(place(point.name, "coil" if driven else "discrete", _OTHER, low, high))
         else:
-            entries.append(place(point.name, "holding" if driven else "input", _form(point), *bounds))
+            entries.append(place(point.name, "holding" if driven else "input", _form(point), low, high))
         if driven:
             entries.append(place(point.name + OVERRIDE, "coil", _OTHER, 0.0, 1.0))
     return tuple(entries)
