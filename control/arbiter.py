@@ -16,7 +16,7 @@ INTERVALS_TO_EXPIRY: Final = 3
 """An entry outlives two decisions that do not come; then the building's own schedule takes over."""
 RENEW_INTERVALS: Final = 1.5
 REJECTED_REST_MS: Final = 3_600_000
-"""What a gateway refused is not asked for again before this."""
+"""What a gateway refused, or a device did not take, is not asked for again before this."""
 SAME_VALUE: Final = 0.05
 SAME_SHARE: Final = 0.005
 """Of the range of a point: a share of outdoor air differs by less than a temperature does."""
@@ -35,7 +35,7 @@ class Standing:
     is_live
         Whether it is on its way or in force (not rejected, failed or superseded).
     is_rejected
-        Whether the gateway refused it.
+        Whether the gateway refused it, or the device did not take it.
     """
 
     value: float | None
@@ -78,12 +78,14 @@ def arbitrate(
         point, limits = proposal.point, proposal.point.limits
         before = standing.get(point.id)
         live = before if before and before.is_live and before.expires_ms > now_ms and before.value is not None else None
+        # What was issued while a clock was ahead ends at the gateway before it says so: it is asked for anew.
+        counts = live is not None and live.issued_ms <= now_ms
         if limits is None or point.id in held:
             continue
         value = None if proposal.value is None else _bounded(proposal.value, limits, device_values.get(point.id))
         if value is None:
             wanted = live is not None
-        elif live is not None and live.value is not None and _is_same(live.value, value, limits):
+        elif counts and live is not None and live.value is not None and _is_same(live.value, value, limits):
             wanted = live.expires_ms - now_ms <= RENEW_INTERVALS * interval_ms
         else:
             wanted = not _must_rest(before, value, limits, now_ms)

@@ -66,7 +66,7 @@ class Ledger:
             issued_ms=newest.command.issued_ms,
             expires_ms=newest.command.expires_ms,
             is_live=is_in_force(newest.state),
-            is_rejected=newest.state is CommandState.REJECTED,
+            is_rejected=newest.state in (CommandState.REJECTED, CommandState.FAILED),
         )
 
     def to_let_go(self, now_ms: int) -> list[Command]:
@@ -103,5 +103,15 @@ class Ledger:
             acted = is_in_force(record.state) or record.state is CommandState.FAILED
             if record.command.slot < Slot.SUPERVISORY and acted:
                 newest[record.command.slot] = record
-        holding = [r.command for r in newest.values() if is_in_force(r.state)]
-        return any(command.value is not None and command.expires_ms > now_ms for command in holding)
+        return any(
+            record.command.value is not None and is_in_force(record.state) and _ends_ms(record) > now_ms
+            for record in newest.values()
+        )
+
+
+def _ends_ms(record: CommandRecord) -> int:
+    """When an entry is gone from its gateway, which lets none outlive its life: a clock may have been ahead."""
+    command = record.command
+    if record.ended_ms is None:
+        return command.expires_ms
+    return min(command.expires_ms, record.ended_ms + command.expires_ms - command.issued_ms)

@@ -15,8 +15,8 @@ from control.gather import heating_gaps, layout_of, learn_building, view_buildin
 from control.layout import Layout
 from control.learning import Learnt
 from control.ledger import Ledger
-from control.strategy import decide
 from control.occupancy import Agenda
+from control.strategy import decide
 from control.view import BuildingView, Memory, MeterGap, Proposal
 from core.calendar import HOUR_MS, Calendar
 from core.clock import Clock

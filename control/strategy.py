@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from control import correction, cooling, fans, optimum_start, season, setback, supply, supply_air, ventilation
+from control import cooling, correction, fans, optimum_start, season, setback, supply, supply_air, ventilation
 from control.view import BuildingView, Memory, Proposal
 
 REMEMBER: Final[tuple[Callable[[BuildingView], Memory], ...]] = (

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import math
-import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from core.calendar import Calendar
 from core.commands import Command, Outcome
@@ -16,88 +16,25 @@ from core.points import Limits, zone_of
 from core.priority import Entry, Slot
 from core.readings import Reading, is_usable
 from gateway.arrays import Arrays
-from gateway.driver import DeviceRefusedError, Driver
 from gateway.guard import (
     SUPERVISORY_FROM,
     Force,
     Wait,
     in_force,
+    is_plausible,
     is_stale,
     judge,
+    lasts_until,
     needs_protection,
     next_move,
     protection,
 )
+from gateway.order import Driven, Order
+from gateway.reverts import Reverts
 
 log = logging.getLogger("promessa.gateway")
 
-_READ_BACKS: Final = 3
-_READ_BACK_PAUSE_S: Final = 0.2
-_REVERTS_ALARM: Final = 3
 _UNANSWERED_MOST: Final = 3
-
-
-class Order(NamedTuple):
-    """What a device shall be brought to, by its own thread."""
-
-    point: str
-    target: Force
-    limits: Limits
-    changed_ms: int | None
-    now_ms: int
-
-
-class Driven(NamedTuple):
-    """How an order went.
-
-    Attributes
-    ----------
-    order
-        The order.
-    read_back
-        What the device read at the end; None when it could not be read.
-    written
-        What was written; None when nothing was.
-    refused
-        Why the device did not take it; empty when it did.
-    """
-
-    order: Order
-    read_back: float | None = None
-    written: float | None = None
-    refused: str = ""
-
-
-def drive(driver: Driver, order: Order) -> Driven:
-    """Bring a device one move nearer to what is in force, and read it back; DeviceError when it does not answer."""
-    point = order.point
-    driver.open()
-    before, reason = _measure(driver, point)
-    if before is None:
-        return Driven(order, refused=f"cannot be read: {reason}")
-    tolerance = driver.tolerance(point, order.target.value)
-    move = next_move(before, order.target, order.limits, tolerance, now_ms=order.now_ms, changed_ms=order.changed_ms)
-    if move is None or isinstance(move, Wait):
-        return Driven(order, before)
-    try:
-        driver.write(point, move)
-    except DeviceRefusedError as error:
-        return Driven(order, before, refused=error.message)
-    read: float | None = None
-    for attempt in range(_READ_BACKS):
-        if attempt:
-            time.sleep(_READ_BACK_PAUSE_S)
-        read, reason = _measure(driver, point)
-        if read is not None and abs(read - move) <= tolerance:
-            return Driven(order, read, move)
-    seen = f"reads {read:g}" if read is not None else f"cannot be read back: {reason}"
-    return Driven(order, read, move, f"{move:g} was written, and it {seen}")
-
-
-def _measure(driver: Driver, point: str) -> tuple[float | None, str]:
-    harvest = driver.read([point])
-    value = next((r.value for r in harvest.readings if r.point == point and math.isfinite(r.value)), None)
-    return value, harvest.errors.get(point, "no value")
 
 
 class Actuator:
@@ -145,9 +82,11 @@ class Actuator:
         self._sensors = _sensors_of_zones(points, self._driven)
         self._start_ms = now_ms
         self._heard: dict[str, Reading] = {}
-        self._watched = {s for sensors in self._sensors.values() for s in sensors} | {f.sensor for f in frost}
+        watched = {s for sensors in self._sensors.values() for s in sensors} | {f.sensor for f in frost}
+        self._watched = {p.id: p.plausible for p in points if p.id in watched}
+        self._reviewed_ms: int | None = None
         self._ordered: dict[str, Force] = {}
-        self._reverts: dict[str, int] = {}
+        self._reverts = Reverts()
         self._refused: dict[str, str] = {}
         self._unanswered: dict[str, int] = {}
         _check(self._driven, self._frost, {p.id for p in points})
@@ -179,13 +118,19 @@ class Actuator:
             else:
                 self._enter(command, now_ms)
                 self._end_overruled(point, now_ms)
+        if refusal is None and command.slot < SUPERVISORY_FROM:
+            self._reverts.forgive(point)
         log.info("command_received id=%s point=%s slot=%d value=%s refused=%r", command.id, point, command.slot,
                  command.value, refusal.reason if refusal else "")  # fmt: skip
 
     def observe(self, readings: Sequence[Reading]) -> None:
-        """Hear what the sensors say."""
+        """Hear what the sensors say; what none of them can have measured is silence."""
         for reading in readings:
-            if reading.point in self._watched and is_usable(reading.quality):
+            if (
+                reading.point in self._watched
+                and is_usable(reading.quality)
+                and is_plausible(reading.value, self._watched[reading.point])
+            ):
                 self._heard[reading.point] = reading
 
     def review(self, now_ms: int) -> None:
@@ -206,6 +151,11 @@ class Actuator:
                 self._end_overruled(point, now_ms)
         for frost in self._frost:
             self._protect(frost, now_ms)
+        for point in self._reverts.points():
+            target = self.in_force(point, now_ms)
+            if self._is_left_alone(target, point, now_ms) and self._arrays.is_open(target.command_id):
+                with self._arrays.transaction():
+                    self._refuse(point, target, "the device goes back from what is written to it", now_ms)
 
     def in_force(self, point: str, now_ms: int) -> Force:
         """What is in force for `point`: the array's winner, else the schedule, else the safe value."""
@@ -223,12 +173,17 @@ class Actuator:
         limits = self._driven[point][1]
         last = self._arrays.driven(point)
         changed_ms = last[1] if last else None
+        tolerance = self._tolerance(point, target.value)
+        if fresh is not None:
+            self._reverts.watch(
+                point, fresh, last[0] if last else None, target.value, tolerance=tolerance, now_ms=now_ms
+            )
+        if self._is_left_alone(target, point, now_ms):
+            return None
         if fresh is None:
             if self._ordered.get(point) == target:
                 return None
         else:
-            tolerance = self._tolerance(point, target.value)
-            self._watch_reverts(point, fresh, last[0] if last else None, tolerance)
             move = next_move(fresh, target, limits, tolerance, now_ms=now_ms, changed_ms=changed_ms)
             if isinstance(move, Wait) or (move is None and not self._arrays.is_open(target.command_id)):
                 self._ordered[point] = target
@@ -263,10 +218,9 @@ class Actuator:
     def alarms(self, now_ms: int) -> list[str]:
         """What somebody should look at, a sentence each."""
         stale = {self._stale_reason(p, now_ms) for p in self._driven} - {""}
-        reverting = [p for p, count in self._reverts.items() if count >= _REVERTS_ALARM]
         return [
             *sorted(stale),
-            *(f"{point}: the device goes back from what is written to it" for point in sorted(reverting)),
+            *self._reverts.alarms(),
             *(f"{point}: {reason}" for point, reason in sorted(self._refused.items())),
         ]
 
@@ -279,7 +233,8 @@ class Actuator:
             self._arrays.relinquish(point, slot)
             self._arrays.end(command.id, Outcome.APPLIED, now_ms)
         else:
-            entry = Entry(command.value, command.by, command.why, command.expires_ms, command.id)
+            expires_ms = lasts_until(command.expires_ms, command.expires_ms - command.issued_ms, now_ms)
+            entry = Entry(command.value, command.by, command.why, expires_ms, command.id)
             self._arrays.put(point, slot, entry)
 
     def _end_overruled(self, point: str, now_ms: int) -> None:
@@ -313,19 +268,37 @@ class Actuator:
     def _is_at(self, point: str, value: float | None, target: float) -> bool:
         return value is not None and abs(value - target) <= self._tolerance(point, target)
 
-    def _watch_reverts(self, point: str, fresh: float, left: float | None, tolerance: float) -> None:
-        if left is None or abs(fresh - left) <= tolerance:
-            self._reverts.pop(point, None)
-        else:
-            self._reverts[point] = self._reverts.get(point, 0) + 1
-            log.warning("device_reverted point=%s left=%g reads=%g", point, left, fresh)
+    def _is_left_alone(self, target: Force, point: str, now_ms: int) -> bool:
+        """Whether the device has its way for now; protection never gives up."""
+        return target.slot != Slot.PROTECTION and self._reverts.is_left_alone(point, now_ms)
 
     def _follow_clock(self, now_ms: int) -> None:
-        """When the clock was set back: what was heard was heard by now, else a silent sensor would stay young."""
+        """When the clock was set back, or may have been before the start: nothing lasts longer than it was meant to.
+
+        What was heard was heard by now, else a silent sensor would stay young; an entry has no more than its whole life
+        left; and the shortest time between two changes counts anew.
+        """
+        if self._reviewed_ms is not None and self._reviewed_ms <= now_ms:
+            self._reviewed_ms = now_ms
+            return
         self._start_ms = min(self._start_ms, now_ms)
         for sensor, heard in self._heard.items():
             if heard.time_ms > now_ms:
                 self._heard[sensor] = heard._replace(time_ms=now_ms)
+        with self._arrays.transaction():
+            for point in self._arrays.points():
+                for slot, entry in self._arrays.array(point).slots.items():
+                    life_ms = self._arrays.life_ms(point, slot, entry.command_id)
+                    if life_ms is None:
+                        life_ms = round(self._stale_after_s * 1000)  # the gateway's own protection
+                    if entry.expires_ms is not None and entry.expires_ms > now_ms + life_ms:
+                        expires_ms = lasts_until(entry.expires_ms, life_ms, now_ms)
+                        self._arrays.put(point, slot, msgspec.structs.replace(entry, expires_ms=expires_ms))
+            for point in self._driven:
+                last = self._arrays.driven(point)
+                if last is not None and last[1] > now_ms:
+                    self._arrays.note_driven(point, last[0], now_ms)
+        self._reviewed_ms = now_ms
 
     def _heard_ms(self, sensor: str) -> int:
         return max(self._start_ms, self._heard[sensor].time_ms) if sensor in self._heard else self._start_ms

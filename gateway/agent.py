@@ -20,11 +20,12 @@ from core.commands import Command
 from core.config.models import Gateway as GatewaySettings
 from core.errors import CodecError
 from core.topics import Channel, topic
-from gateway.actuator import Actuator, Driven
+from gateway.actuator import Actuator
 from gateway.arrays import Arrays
 from gateway.device import Finished, Unanswered, make_devices
 from gateway.driver import Driver, Harvest
 from gateway.durable import NotKeptError
+from gateway.order import Driven
 from gateway.publisher import Outgoing
 from gateway.spool import Spool
 

@@ -119,6 +119,15 @@ class Arrays:
         row = self._db.execute("SELECT issued_ms FROM asked WHERE point = ? AND slot = ?", (point, slot)).fetchone()
         return row[0] if row else None
 
+    def life_ms(self, point: str, slot: int, command_id: str) -> int | None:
+        """How long the command that `slot` has taken was to last; None when no command stands there."""
+        row = self._db.execute(
+            "SELECT command.expires_ms - asked.issued_ms FROM command, asked"
+            " WHERE command.id = ? AND asked.point = ? AND asked.slot = ?",
+            (command_id, point, slot),
+        ).fetchone()
+        return row[0] if row else None
+
     def remember(self, command: Command, *, taken: bool) -> None:
         """Remember a command that has arrived; `taken` when its slot now holds what it asked."""
         with self.transaction():
@@ -165,7 +174,7 @@ class Arrays:
 
     def forget_old(self, now_ms: int) -> None:
         """Once a day: forget commands that ended and expired a week ago, and cannot come again."""
-        if now_ms - self._forgot_ms < _DAY_MS:
+        if abs(now_ms - self._forgot_ms) < _DAY_MS:
             return
         self._forgot_ms = now_ms
         with self.transaction():

@@ -12,8 +12,8 @@ from zlib import crc32
 from core.clock import Clock
 from core.config.models import Gateway
 from core.errors import ConfigError, PromessaError
-from gateway.actuator import Driven, Order, drive
 from gateway.driver import Driver, Harvest, load_driver
+from gateway.order import Driven, Order, drive
 
 log = logging.getLogger("promessa.gateway")
 

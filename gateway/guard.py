@@ -8,13 +8,15 @@ from typing import Final, NamedTuple
 
 from core.commands import Command, Outcome
 from core.config.models import FrostProtection
-from core.points import Limits
+from core.points import Limits, Plausible
 from core.priority import Entry, PriorityArray, Slot
 
 UNHURRIED_FROM: Final = 6
 """Slots from here on respect the shortest time between changes (ASHRAE 135, 19.2.3: slot 6 is minimum on and off)."""
 SUPERVISORY_FROM: Final = 9
 """Slots from here on belong to machines that decide by what a sensor says; above them stand persons."""
+ASKED_FOR: Final = (Slot.PERSON, Slot.DEMAND_LIMIT, Slot.SUPERVISORY)
+"""Slots that a command may take, those that Promessa issues: whoever publishes gains none above a person's."""
 FROST_HYSTERESIS_K: Final = 1.0
 CLOCKS_APART_MS: Final = 300_000
 """So far may the clock of who asks be ahead of the gateway's; a time beyond that was wrong and orders nothing."""
@@ -63,8 +65,9 @@ def _refusals(
     command: Command, limits: Limits, now_ms: int, newest_issued_ms: int | None, stale: str
 ) -> Iterator[Refusal]:
     """Everything that speaks against a command, the weightiest first."""
-    if command.slot < Slot.PROTECTION:
-        yield Refusal(Outcome.REJECTED, f"slot {command.slot} would stand above the gateway's own protection")
+    if command.slot not in ASKED_FOR:
+        allowed = ", ".join(str(int(slot)) for slot in ASKED_FOR)
+        yield Refusal(Outcome.REJECTED, f"slot {command.slot} is not one that commands take here: {allowed}")
     if command.expires_ms <= now_ms:
         yield Refusal(Outcome.EXPIRED, "it had expired when it arrived")
     if newest_issued_ms is not None and command.issued_ms < newest_issued_ms <= now_ms + CLOCKS_APART_MS:
@@ -75,6 +78,14 @@ def _refusals(
             yield Refusal(Outcome.REJECTED, f"{command.value:g} is outside of the limits {allowed}")
         if stale and command.slot >= SUPERVISORY_FROM:
             yield Refusal(Outcome.REJECTED, stale)
+
+
+def lasts_until(expires_ms: int, life_ms: int, now_ms: int) -> int:
+    """When an entry that may live `life_ms` ends: at `expires_ms`, and no later than its life from `now_ms` on.
+
+    Whichever clock was wrong when it was issued or when it arrived, it does not outlive what it was meant to be.
+    """
+    return min(expires_ms, now_ms + life_ms)
 
 
 class Force(NamedTuple):
@@ -150,6 +161,15 @@ def next_move(
 def is_stale(seen_ms: int, now_ms: int, stale_after_s: float) -> bool:
     """Whether a sensor last heard at `seen_ms` has been silent for too long."""
     return now_ms - seen_ms > stale_after_s * 1000
+
+
+def is_plausible(value: float, plausible: Plausible | None) -> bool:
+    """Whether a healthy sensor can read `value`; a broken one must neither heat a room nor keep control at it."""
+    if plausible is None:
+        return True
+    low = -math.inf if plausible.minimum is None else plausible.minimum
+    high = math.inf if plausible.maximum is None else plausible.maximum
+    return low <= value <= high
 
 
 def needs_protection(frost: FrostProtection, temperature: float | None, otherwise: float, *, engaged: bool) -> bool:

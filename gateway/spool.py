@@ -22,6 +22,8 @@ CREATE TABLE IF NOT EXISTS batch (
 );
 """
 _DAY_MS: Final = 86_400_000
+_STEADY_MS: Final = _DAY_MS
+"""So long the clock must have gone without a jump of as much before anything is too old by it."""
 _FORGET_AT: Final = 256
 
 
@@ -50,8 +52,9 @@ class Spool:
     """Batches on disk, each under ``<epoch>-<seq>``: the epoch is the file's own, the number only grows.
 
     Bounds: when payloads exceed `max_bytes`, or are older than `max_age_days`, the oldest batches go first; how many is
-    counted for good. A corrupt file is set aside under ``.corrupt-<time>`` and a new one begun. When the disk is full
-    the oldest batches make room; where even that fails `append` raises, and nothing of it is kept.
+    counted for good. A clock that jumped makes nothing old: age counts once the clock has gone on for a day since. A
+    corrupt file is set aside under ``.corrupt-<time>`` and a new one begun. When the disk is full the oldest batches
+    make room; where even that fails `append` raises, and nothing of it is kept.
 
     Forgetting a batch that is stored costs no write of its own: it goes with the next append. A power cut before
     that sends it again, and what is stored twice is stored once.
@@ -73,6 +76,7 @@ class Spool:
         self.set_aside: list[Path] = []
         """Corrupt files that were set aside since the start."""
         self._now_ms = now_ms
+        self._steady_from_ms = now_ms
         self._open(now_ms)
 
     def __len__(self) -> int:
@@ -97,6 +101,8 @@ class Spool:
         NotKeptError
             Nothing of it was kept.
         """
+        if abs(now_ms - self._now_ms) > _STEADY_MS:
+            self._steady_from_ms = now_ms
         self._now_ms = now_ms
         try:
             return self._append(rows, batch_rows, now_ms)
@@ -222,6 +228,8 @@ class Spool:
 
     def _drop(self, room: int, before_ms: int) -> _Dropped:
         batches = freed = last = 0
+        if self._now_ms - self._steady_from_ms < _STEADY_MS:
+            before_ms = 0
         for seq, made_ms, size in self._oldest():
             if freed >= room and made_ms >= before_ms:
                 break

@@ -7,14 +7,19 @@ import logging
 import signal
 import sys
 import threading
+from contextlib import ExitStack
 from datetime import datetime
+from typing import Final
 
 from core.calendar import Calendar
 from core.clock import to_ms
 from core.errors import PromessaError
 from simulators import calvino
+from simulators.fieldmap import controller_of
 from simulators.modbus import ModbusBuilding, serve
 from simulators.port import load
+
+LIBRARY_MAP: Final = "simulators.calvino:register_map"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,7 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--timezone", default=calvino.TIMEZONE, help="of --start")
     parser.add_argument("--building", default="simulators.calvino:build", help="module:name that makes it")
-    parser.add_argument("--map", default="simulators.calvino:register_map", help="module:name of its register map")
+    parser.add_argument(
+        "--map", help="module:name of its register map; made from the building's own points where it says them"
+    )
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     stop = threading.Event()
@@ -36,8 +43,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         start = datetime.fromisoformat(chosen.start).replace(tzinfo=Calendar(chosen.timezone).zone)
         building = load(chosen.building)(to_ms(start), seed=chosen.seed)
-        device = ModbusBuilding(building, load(chosen.map)(), host=chosen.host, port=chosen.port)
-        serve(device, stop, speed=chosen.speed)
+        with ExitStack() as stack:
+            stack.callback(getattr(building, "close", lambda: None))
+            made = None if chosen.map else controller_of(building)
+            served, entries = made or (building, load(chosen.map or LIBRARY_MAP)())
+            serve(ModbusBuilding(served, entries, host=chosen.host, port=chosen.port), stop, speed=chosen.speed)
     except PromessaError as error:
         sys.stderr.write(f"{error.message}\n")
         return error.exit_status

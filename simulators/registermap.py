@@ -59,11 +59,24 @@ class Entry:
         """All of them."""
         return range(self.address, self.address + self.size)
 
+    @property
+    def absent(self) -> int | None:
+        """Raw value for "no sensor": 0x8000 where there is a sign, all ones where there is none; None: NaN or a bit."""
+        if self.is_bit or self.kind == "float32":
+            return None
+        bits = 16 * self.size
+        return (1 << bits) - 1 if self.kind.startswith("u") else -(1 << (bits - 1))
+
     def cells(self, value: float) -> list[int]:
-        """Registers (or one bit) that hold `value`; what does not fit stops at the type's end, as in real devices."""
+        """Registers (or one bit) that hold `value`; what does not fit stops at the type's end, as in real devices.
+
+        NaN, a broken sensor, is `absent`.
+        """
         if self.is_bit:
             return [int(value >= 0.5)]
-        if self.kind == "float32":
+        if math.isnan(value) and self.absent is not None:
+            packed = struct.pack(">" + _CODES[self.kind], self.absent)
+        elif self.kind == "float32":
             packed = struct.pack(">f", value / self.scale)
         else:
             bits = 16 * self.size

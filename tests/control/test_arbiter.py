@@ -51,6 +51,8 @@ def ours(value: float | None, left: float = 3, age: float = 0, **how: bool) -> S
         (20.5, ours(20.52, left=2), "nothing"),
         (20.5, ours(20.5, left=1.5), 20.5),
         (20.5, ours(20.5, left=-1), 20.5),
+        (20.5, ours(20.5, left=99, age=-96), 20.5),
+        (None, ours(20.5, left=99, age=-96), None),
         (20.5, ours(20.5, is_live=False), 20.5),
         (20.5, ours(20.5, is_live=False, is_rejected=True, age=1), "nothing"),
         (20.5, ours(20.5, is_live=False, is_rejected=True, age=5), 20.5),
@@ -63,8 +65,10 @@ def ours(value: float | None, left: float = 3, age: float = 0, **how: bool) -> S
         (20.5, ours(None), 20.5),
     ],
     ids=[
-        "first", "change", "same", "same, rounded", "about to run out", "ran out", "did not work", "refused lately",
-        "refused long ago", "another was refused", "refused in the future", "nothing to let go", "let go",
+        "first", "change", "same", "same, rounded", "about to run out", "ran out",
+        "asked for while the clock was ahead", "let go of what was asked while the clock was ahead",
+        "did not work", "refused lately", "refused long ago", "another was refused", "refused in the future",
+        "nothing to let go", "let go",
         "ran out by itself", "let go already", "taken up again",
     ],
 )  # fmt: skip

@@ -34,7 +34,7 @@ def read(registry: Registry, now_ms: int = NOW) -> Ledger:
         (None, True, False),
         (Outcome.APPLIED, True, False),
         (Outcome.REJECTED, False, True),
-        (Outcome.FAILED, False, False),
+        (Outcome.FAILED, False, True),
         (Outcome.SUPERSEDED, False, False),
     ],
 )
@@ -102,3 +102,11 @@ def test_an_open_command_is_followed_to_its_end_behind_newer_ones(registry: Regi
 def test_commands_of_other_hands_in_our_slot_are_not_ours(registry: Registry) -> None:
     put(registry, "x", 20.5, by="somebody")
     assert read(registry).standing(POINT) is None
+
+
+def test_an_override_from_a_clock_that_was_ahead_holds_no_longer_than_it_was_meant_to(registry: Registry) -> None:
+    put(registry, "p", 22.0, outcome=None, slot=8, by="anna", at_ms=NOW + 24 * HOUR, lasts_ms=2 * HOUR)
+    registry.record_result(Result("p", POINT, Outcome.APPLIED, NOW))
+    put(registry, "ours", 20.5, at_ms=NOW)
+    assert read(registry).is_held(POINT, NOW + HOUR)
+    assert not read(registry, NOW + 2 * HOUR).is_held(POINT, NOW + 2 * HOUR)

@@ -17,12 +17,13 @@ from core.clock import SimulatedClock, to_ms
 from core.commands import Command, Outcome, Result
 from core.config.models import DevicePoint, FrostProtection
 from core.errors import ConfigError
-from core.points import Limits
+from core.points import Limits, Plausible
 from core.priority import Slot
 from core.readings import Quality, Reading
 from core.schedule import Block, Schedule
-from gateway.actuator import Actuator, drive
+from gateway.actuator import Actuator
 from gateway.arrays import Arrays
+from gateway.order import drive
 from tests.gateway.field import MemoryDevice
 
 NOW = to_ms(datetime(2024, 1, 15, 10, tzinfo=UTC))
@@ -43,6 +44,7 @@ class Site:
         self.limits = limits or Limits(5, 26, 18)
         self.schedule: Schedule | None = options.pop("schedule", None)
         self.sensor: bool = options.pop("sensor", False)
+        self.plausible: Plausible | None = options.pop("plausible", None)
         self.options = options
         self.device = MemoryDevice(self.clock, {SETPOINT: 15.0, SENSOR: 19.0}, resolution=0.5)
         self.results: list[Result] = []
@@ -59,7 +61,9 @@ class Site:
             )
         ]
         if self.sensor or self.options.get("frost"):
-            points.append(DevicePoint(id=SENSOR, brick_class="Zone_Air_Temperature_Sensor", unit="Cel"))
+            points.append(
+                DevicePoint(id=SENSOR, brick_class="Zone_Air_Temperature_Sensor", unit="Cel", plausible=self.plausible)
+            )
         self.arrays = Arrays(self.folder / "state.db", self.clock.now_ms())
         self.actuator = Actuator(
             points, self.arrays, ROME, self.device.tolerance, now_ms=self.clock.now_ms(), **self.options
@@ -68,6 +72,20 @@ class Site:
     def restart(self) -> None:
         self.arrays.close()
         self.start()
+
+    def set_clock(self, now_ms: int) -> None:
+        self.clock = self.device.clock = SimulatedClock(now_ms)
+
+    def alarms(self) -> list[str]:
+        return self.actuator.alarms(self.clock.now_ms())
+
+    def turn_back(self, times: int, value: float = 15.0) -> int:
+        """Turn the device's own knob to `value` before each of so many polls; returns how often it was written."""
+        before = len(self.device.writes)
+        for _ in range(times):
+            self.device.values[SETPOINT] = value
+            self.poll(1)
+        return len(self.device.writes) - before
 
     def receive(self, command: Command) -> None:
         self.actuator.receive(command, self.clock.now_ms())
@@ -449,6 +467,151 @@ def test_frost_protection_ends_when_its_sensor_stays_silent(tmp_path: Path) -> N
     assert site.device.values[SETPOINT] == 12.0
     site.poll(2)
     assert site.device.values[SETPOINT] == 8.0
+    site.arrays.close()
+
+
+def test_a_hand_at_the_device_has_its_way_after_three_rewrites(site: Site) -> None:
+    site.receive(ask("a", 21.0, minutes=600))
+    site.poll()
+    assert site.turn_back(30) == 3
+    assert site.device.values[SETPOINT] == 15.0
+    (alarm,) = site.alarms()
+    assert "is left as it is for an hour" in alarm
+    # An hour later it is tried again, no more often than before.
+    assert site.turn_back(60) == 3
+    assert site.ends() == {"a": Outcome.APPLIED}
+    # The hand has let go.
+    site.device.values[SETPOINT] = 21.0
+    site.poll(1)
+    assert site.alarms() == []
+
+
+@pytest.mark.parametrize("value", [21.0, 20.0])
+def test_a_device_that_has_its_way_is_not_written_for_another_machine_command(site: Site, value: float) -> None:
+    site.receive(ask("a", 21.0))
+    site.poll()
+    site.turn_back(5)
+    site.receive(ask("b", value, at=site.clock.now_ms()))
+    assert site.turn_back(1) == 0
+    assert site.ends() == {"a": Outcome.APPLIED, "b": Outcome.FAILED}
+    assert "goes back" in site.results[-1].reason
+
+
+def test_a_person_who_asks_again_is_tried_again(site: Site) -> None:
+    site.receive(ask("a", 21.0))
+    site.poll()
+    site.turn_back(5)
+    site.receive(ask("b", 21.0, Slot.PERSON, at=site.clock.now_ms()))
+    site.poll(1)
+    assert site.device.values[SETPOINT] == 21.0
+    assert site.ends()["b"] is Outcome.APPLIED
+    assert site.turn_back(10) <= 3
+
+
+def test_a_schedule_is_not_written_against_a_hand_for_ever(tmp_path: Path) -> None:
+    site = Site(tmp_path, schedule=WORKING_DAY)
+    site.poll()
+    assert site.turn_back(20) == 3
+    site.poll(12 * 60)
+    assert site.device.values[SETPOINT] == 16.0
+    site.arrays.close()
+
+
+def test_frost_protection_never_gives_up(tmp_path: Path) -> None:
+    frost = FrostProtection(sensor=SENSOR, setpoint=SETPOINT, below=6, value=12)
+    site = Site(tmp_path, frost=[frost], schedule=Schedule(5.0))
+    site.device.values[SENSOR] = 3.0
+    site.poll()
+    assert site.turn_back(30, 5.0) == 30
+    assert site.device.values[SETPOINT] == 12.0
+    assert any("goes back" in alarm for alarm in site.alarms())
+    site.arrays.close()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_entry_does_not_outlive_its_life_when_the_clock_is_set_back(site: Site, *, restarted: bool) -> None:
+    site.receive(ask("a", 21.0, minutes=45))
+    site.poll(1)
+    site.set_clock(NOW - 24 * HOUR)
+    if restarted:
+        site.restart()
+    site.poll()
+    site.poll(44)
+    assert site.device.values[SETPOINT] == 21.0
+    site.poll(2)
+    assert site.device.values[SETPOINT] == 18.0
+
+
+def test_a_command_from_a_clock_that_is_ahead_lasts_no_longer_than_it_was_meant_to(site: Site) -> None:
+    ahead = NOW + 24 * HOUR
+    site.receive(ask("a", 21.0, at=ahead, minutes=45))
+    site.poll(44)
+    assert site.device.values[SETPOINT] == 21.0
+    site.poll(1)
+    assert site.device.values[SETPOINT] == 18.0
+
+
+def test_a_clock_that_jumps_ahead_leaves_the_schedule_until_it_is_right_again(site: Site) -> None:
+    site.receive(ask("person", 23.0, Slot.PERSON, minutes=600))
+    site.poll()
+    site.set_clock(NOW + 400 * 24 * HOUR)
+    site.receive(ask("late", 21.0))
+    site.poll()
+    assert (site.device.values[SETPOINT], site.ends()["late"]) == (18.0, Outcome.EXPIRED)
+    site.set_clock(NOW + HOUR)
+    site.receive(ask("again", 21.0, at=NOW + HOUR))
+    site.poll()
+    assert (site.device.values[SETPOINT], site.ends()["again"]) == (21.0, Outcome.APPLIED)
+
+
+def test_frost_protection_of_a_silent_sensor_ends_though_the_clock_was_set_back(tmp_path: Path) -> None:
+    frost = FrostProtection(sensor=SENSOR, setpoint=SETPOINT, below=6, value=12)
+    site = Site(tmp_path, frost=[frost], schedule=Schedule(8.0), stale_after_s=1800)
+    site.device.values[SENSOR] = 3.0
+    site.poll()
+    site.options["frost"] = []
+    site.set_clock(NOW - 24 * HOUR)
+    site.poll()
+    site.poll(29)
+    assert site.device.values[SETPOINT] == 12.0
+    site.poll(2)
+    assert site.device.values[SETPOINT] == 8.0
+    site.arrays.close()
+
+
+@pytest.mark.parametrize("back_ms", [10_000, 24 * HOUR])
+def test_the_time_between_changes_is_kept_when_the_clock_is_set_back(tmp_path: Path, back_ms: int) -> None:
+    site = Site(tmp_path, limits=Limits(5, 26, 18, min_interval_s=300))
+    site.receive(ask("a", 21.0))
+    site.poll()
+    site.set_clock(NOW - back_ms)
+    site.receive(ask("b", 22.0, Slot.PERSON, at=NOW - back_ms))
+    site.poll()
+    site.poll(4)
+    assert site.device.values[SETPOINT] == 21.0
+    site.poll(1)
+    assert site.device.values[SETPOINT] == 22.0
+    site.arrays.close()
+
+
+@pytest.mark.parametrize("broken", [-127.0, 85.0])
+def test_a_sensor_that_reads_nonsense_is_a_silent_one(tmp_path: Path, broken: float) -> None:
+    frost = FrostProtection(sensor=SENSOR, setpoint=SETPOINT, below=6, value=12)
+    site = Site(
+        tmp_path,
+        frost=[frost],
+        schedule=Schedule(8.0),
+        stale_after_s=1800,
+        plausible=Plausible(minimum=-10, maximum=45),
+    )
+    site.receive(ask("control", 21.0, minutes=600))
+    site.poll()
+    site.device.values[SENSOR] = broken
+    site.poll(29)
+    assert site.device.values[SETPOINT] == 21.0
+    site.poll(2)
+    assert site.device.values[SETPOINT] == 8.0
+    assert "no temperature" in site.alarms()[0]
     site.arrays.close()
 
 

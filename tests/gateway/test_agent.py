@@ -261,6 +261,41 @@ def test_a_device_that_comes_back_gets_what_is_in_force(tmp_path: Path, broker: 
             rig.until(lambda: not rig.observer.states[-1].alarms)
 
 
+def test_a_hand_at_the_device_is_contested_three_times_and_said(
+    tmp_path: Path, broker: Mosquitto, server: ModbusServer
+) -> None:
+    with Rig(tmp_path, broker, [plant(server.port)]) as rig:
+        rig.observer.send(ask("a", 21.5, minutes=600))
+        rig.until(lambda: rig.observer.results)
+        before = len(server.writes)
+        for _ in range(10):
+            server.put_holding(0, [150])
+            rig.poll()
+        assert len(server.writes) - before == 3
+        assert server.holding(0) == [150]
+        rig.until(lambda: any("left as it is" in alarm for alarm in rig.observer.states[-1].alarms))
+        rig.observer.send(ask("b", 20.0, at=rig.clock.now_ms()))
+        rig.until(lambda: len(rig.observer.results) == 2)
+        assert rig.observer.ends() == {"a": Outcome.APPLIED, "b": Outcome.FAILED}
+        assert server.holding(0) == [150]
+        rig.observer.send(ask("person", 23.0, Slot.PERSON, at=rig.clock.now_ms()))
+        rig.until(lambda: len(rig.observer.results) == 3)
+        assert server.holding(0) == [230]
+        rig.poll()
+        rig.until(lambda: not rig.observer.states[-1].alarms)
+
+
+@pytest.mark.parametrize("slot", [3, 5, 7, 9, 15])
+def test_whoever_may_publish_gains_no_slot_above_a_person(
+    tmp_path: Path, mosquitto: Mosquitto, server: ModbusServer, slot: int
+) -> None:
+    with Rig(tmp_path, mosquitto, [plant(server.port)]) as rig:
+        rig.observer.send(ask("person", 23.0, Slot.PERSON), ask("intruder", 5.0, slot))
+        rig.until(lambda: len(rig.observer.results) == 2)
+        assert rig.observer.ends() == {"person": Outcome.APPLIED, "intruder": Outcome.REJECTED}
+        assert server.holding(0) == [230]
+
+
 def test_an_override_outlives_the_gateway_and_is_above_control(
     tmp_path: Path, broker: Mosquitto, server: ModbusServer
 ) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from core.clock import SimulatedClock
 from core.points import Limits
-from gateway.actuator import Order
 from gateway.device import FieldDevice, Finished, Unanswered, backoff_s
 from gateway.driver import Harvest
 from gateway.guard import Force
+from gateway.order import Order
 from tests.gateway.field import MemoryDevice
 
 NOW = 1_700_000_000_500

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.commands import Command, Outcome
 from core.config.models import FrostProtection
-from core.points import Limits
+from core.points import Limits, Plausible
 from core.priority import Entry, PriorityArray
-from gateway.guard import Force, Wait, in_force, is_stale, judge, needs_protection, next_move
+from gateway.guard import Force, Wait, in_force, is_plausible, is_stale, judge, lasts_until, needs_protection, next_move
 
 NOW = 1_700_000_000_000
 MINUTE = 60_000
@@ -35,7 +37,8 @@ def command(value: float | None = 20, slot: int = 12, issued_ms: int = NOW - 1, 
         (command(float("inf")), {}, Outcome.REJECTED, "outside of the limits"),
         (command(expires_ms=NOW), {}, Outcome.EXPIRED, "expired"),
         (command(None, expires_ms=NOW), {}, Outcome.EXPIRED, "expired"),
-        (command(slot=1), {}, Outcome.REJECTED, "above the gateway's own protection"),
+        *((command(slot=slot), {}, Outcome.REJECTED, "commands take") for slot in (1, 3, 4, 5, 6, 7, 9, 11, 13, 15)),
+        *((command(None, slot=slot), {}, Outcome.REJECTED, "commands take") for slot in (1, 5, 9)),
         (command(), {"limits": None}, Outcome.REJECTED, "does not drive"),
         (command(), {"read_only": True}, Outcome.REJECTED, "read-only"),
         (command(), {"newest_issued_ms": NOW}, Outcome.SUPERSEDED, "issued later"),
@@ -112,3 +115,26 @@ def test_frost_protection(temperature: float | None, otherwise: float, engaged: 
 def test_silence_is_stale_only_after_its_time() -> None:
     assert not is_stale(NOW - 30 * MINUTE, NOW, 1800)
     assert is_stale(NOW - 30 * MINUTE - 1, NOW, 1800)
+
+
+@pytest.mark.parametrize(
+    ("value", "plausible", "believed"),
+    [
+        (-127.0, None, True),
+        (-127.0, Plausible(minimum=-10, maximum=45), False),
+        (-10.0, Plausible(minimum=-10, maximum=45), True),
+        (45.0, Plausible(minimum=-10, maximum=45), True),
+        (85.0, Plausible(minimum=-10), True),
+        (85.0, Plausible(maximum=45), False),
+    ],
+)
+def test_only_what_a_sensor_can_read_is_believed(value: float, plausible: Plausible | None, *, believed: bool) -> None:
+    assert is_plausible(value, plausible) is believed
+
+
+@given(expires_ms=st.integers(0, 10**13), life_ms=st.integers(0, 10**10), now_ms=st.integers(0, 10**13))
+def test_nothing_lasts_longer_than_its_life_whatever_the_clocks_say(expires_ms: int, life_ms: int, now_ms: int) -> None:
+    until_ms = lasts_until(expires_ms, life_ms, now_ms)
+    assert until_ms <= expires_ms
+    assert until_ms - now_ms <= life_ms
+    assert until_ms == expires_ms or expires_ms > now_ms + life_ms

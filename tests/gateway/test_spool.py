@@ -84,8 +84,30 @@ def test_age_bound_drops_what_is_too_old(tmp_path: Path) -> None:
     spool = open_spool(tmp_path / "spool.db", max_age_days=2)
     spool.append(rows(1), 1, NOW)
     spool.append(rows(1), 1, NOW + DAY)
+    spool.append(rows(1), 1, NOW + 2 * DAY)
     spool.append(rows(1), 1, NOW + 2 * DAY + 1)
-    assert (spool.numbers(), spool.dropped) == ([2, 3], 1)
+    assert (spool.numbers(), spool.dropped) == ([2, 3, 4], 1)
+    spool.close()
+
+
+def test_a_clock_that_jumps_ahead_makes_nothing_old(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path / "spool.db", max_age_days=2)
+    spool.append(rows(1), 1, NOW)
+    ahead = NOW + 400 * DAY
+    for hour in range(24):
+        spool.append(rows(1), 1, ahead + hour * DAY // 24)
+    assert spool.dropped == 0
+    # It has gone on for a day: it was the batch that was old.
+    spool.append(rows(1), 1, ahead + DAY)
+    assert (spool.numbers()[0], spool.dropped) == (2, 1)
+    spool.close()
+
+
+def test_a_clock_that_was_ahead_for_a_while_costs_no_batch(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path / "spool.db", max_age_days=2)
+    for at in (NOW, NOW + 400 * DAY, NOW + 1, NOW + DAY - 1, NOW + 2 * DAY - 2):
+        spool.append(rows(1), 1, at)
+    assert (len(spool), spool.dropped) == (5, 0)
     spool.close()
 
 

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from core.errors import ConfigError, DomainError, NotFoundError, UnavailableError
+from core.clock import SimulatedClock
+from core.errors import ConfigError, DeviceError, DomainError, NotFoundError, UnavailableError
+from core.points import Limits
+from core.schedule import Schedule
+from gateway.drivers.modbus import ModbusDriver
 from simulators.energyplus import EnergyPlusBuilding, shipped, small_office, utc_offset_h
+from simulators.fieldmap import Drive, device_of
 from simulators.idf.causes import raise_heating_setpoints
 from simulators.idf.model import Idf, IdfObject
 from simulators.port import DescribedBuilding, described, load
+from simulators.port import SimulatedBuilding, load
+from tests.servers.modbus import free_port
 
 pytestmark = pytest.mark.system
 DAY_MS = 86_400_000
@@ -201,3 +211,40 @@ def test_a_run_that_is_closed_early_keeps_its_report(tmp_path: Path) -> None:
 def test_the_office_of_the_demo_ends_with_its_year() -> None:
     with small_office(1_704_002_400_000) as building:  # 31 December 2023 in Chicago
         assert building.end_ms - building.time_ms == DAY_MS
+
+
+def test_the_command_line_serves_it_without_a_map(tmp_path: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "simulators", "--building", "simulators.energyplus:small_office"]
+    command += ["--timezone", "America/Chicago", "--start", "2023-01-09", "--port", str(port)]
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=log, stderr=log) as process,
+        office() as same,
+    ):
+        try:
+            drive = Drive(Limits(minimum=12, maximum=24, safe_value=20), Schedule(20.0))
+            setpoint = "core-zn/heating-setpoint"
+            device = device_of(
+                "chicago/office", same.points, same.writable, {setpoint: drive},
+                host="127.0.0.1", port=port, poll_every_s=60,
+            )  # fmt: skip
+            driver = ModbusDriver(device, SimulatedClock(0), read_only=False)
+            points = [point.id for point in device.points]
+            for _ in range(300):
+                try:
+                    driver.open()
+                except DeviceError:
+                    assert process.poll() is None, (tmp_path / "log").read_text()
+                    time.sleep(0.1)
+                else:
+                    break
+            harvest = driver.read(points)
+            assert harvest.errors == {}
+            assert len(harvest.readings) == len(same.names)
+            driver.write(f"chicago/office/{setpoint}", 18.5)
+            assert driver.read([f"chicago/office/{setpoint}"]).readings[0].value == 18.5
+            driver.close()
+        finally:
+            process.terminate()
+        assert process.wait(30) == 0

@@ -30,6 +30,20 @@ def test_values_beyond_the_type_stop_at_its_end(value: float, shown: float) -> N
     assert entry.value(entry.cells(value)) == shown
 
 
+@pytest.mark.parametrize(
+    ("entry", "cells"),
+    [
+        (Entry(name="a", table="input", address=0), [0x8000]),
+        (Entry(name="a", table="input", address=0, kind="uint16"), [0xFFFF]),
+        (Entry(name="a", table="input", address=0, kind="uint32"), [0xFFFF, 0xFFFF]),
+        (Entry(name="a", table="input", address=0, kind="float32"), [0x7FC0, 0]),
+        (Entry(name="a", table="discrete", address=0), [0]),
+    ],
+)
+def test_a_sensor_that_is_not_there_shows_as_such(entry: Entry, cells: list[int]) -> None:
+    assert entry.cells(float("nan")) == cells
+
+
 @given(st.floats(-3000, 3000))
 def test_rounding_is_at_most_half_a_digit(value: float) -> None:
     entry = Entry(name="a", table="input", address=0, scale=0.1)

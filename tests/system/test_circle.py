@@ -8,17 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from broker.client import Message
 from cli.demo import scenario
 from control import consent
-from control.dispatch import Dispatcher
-from core.commands import Command, Outcome
 from core.priority import Slot
 from predict.fit import fit_building
 from simulators import calvino
-from stores.registry import CommandState
+from stores.registry import CommandRecord, CommandState
 from tests.servers.mosquitto import Mosquitto
-from tests.system.library import LibraryCircle, client
+from tests.system.library import LibraryCircle
 
 pytestmark = pytest.mark.system
 
@@ -43,28 +40,8 @@ def setpoint(library: LibraryCircle) -> float:
     return library.building.read("hall/heating-setpoint")
 
 
-def override(library: LibraryCircle, value: float | None, hours: float, slot: Slot = Slot.PERSON) -> str:
-    """Send a command as the API does, from a connection of its own; returns its id."""
-    now_ms = library.clock.now_ms()
-    command = Command(
-        f"test-{now_ms}-{value}", HALL, slot, value, "anna", "lecture", now_ms, now_ms + int(hours * 3_600_000)
-    )
-    heard: list[Message] = []
-    sender = client(library.broker.settings("api"), heard.append)
-    dispatcher = Dispatcher(library.registry, sender, library.clock)
-    sender.connect()
-    library.registry.queue_command(command)
-    dispatcher.dispatch()
-    for _ in range(400):
-        sender.pump(0.005)
-        while heard:
-            dispatcher.handle(heard.pop(0))
-        library.circle.settle()
-        record = library.registry.command(command.id)
-        if record is not None and not record.state.is_open:
-            break
-    sender.close()
-    return command.id
+def override(library: LibraryCircle, value: float | None, hours: float, slot: Slot = Slot.PERSON) -> CommandRecord:
+    return library.ask(HALL, value, hours, slot)
 
 
 @pytest.mark.timeout(240)
@@ -77,8 +54,7 @@ def test_two_weeks_of_the_whole_circle(library: LibraryCircle) -> None:
     library.until(date(2025, 1, 27))
     twin.step(library.clock.now_ms())
 
-    stored = [library.store.extent(point) for point in library.store.points()]
-    assert sum(extent.count for extent in stored if extent) == library.measured > 14 * 96 * 20
+    assert library.stored == library.measured > 14 * 96 * 20
     assert library.registry.count_dead_letters() == 0
     assert library.circle.ingest.counters().readings == library.measured
 
@@ -126,9 +102,7 @@ def test_without_control_the_gateway_falls_back_to_its_schedule(library: Library
     library.until(MONDAY, time(9, 0))
     schedule = setpoint(library)
     asked = override(library, 17.0, hours=1, slot=Slot.SUPERVISORY)
-    record = library.registry.command(asked)
-    assert record is not None
-    assert record.state.value == Outcome.APPLIED
+    assert asked.state is CommandState.APPLIED
     library.until(MONDAY, time(9, 45))
     assert setpoint(library) == 17.0
     library.until(MONDAY, time(10, 15))
@@ -142,7 +116,7 @@ def test_supervisory_control_that_dies_is_outlived_by_nothing(library: LibraryCi
     library.until(MONDAY, time(8, 0))
     latest = library.registry.commands(point=HALL, limit=1)
     assert not latest or latest[0].command.expires_ms < library.clock.now_ms()
-    assert setpoint(library) == schedule_value(library)
+    assert setpoint(library) == library.scheduled(HALL)
 
 
 def test_the_switch_gives_the_building_back_to_its_schedule_and_leaves_a_person_alone(library: LibraryCircle) -> None:
@@ -156,14 +130,8 @@ def test_the_switch_gives_the_building_back_to_its_schedule_and_leaves_a_person_
     consent.stop(library.registry, scenario.LIBRARY, by="carla", why="smoke", now_ms=now_ms)
     library.until(MONDAY, time(10, 15))
     assert setpoint(library) == 24.0
-    assert library.building.read(childrens_room) == schedule_value(library, f"{scenario.LIBRARY}/{childrens_room}")
+    assert library.building.read(childrens_room) == library.scheduled(f"{scenario.LIBRARY}/{childrens_room}")
     sent = len(library.registry.commands(limit=10_000))
     library.until(MONDAY, time(12, 0))
     assert len(library.registry.commands(limit=10_000)) == sent
     assert setpoint(library) == 24.0
-
-
-def schedule_value(library: LibraryCircle, point_id: str = HALL) -> float:
-    point = next(p for p in library.gateway_settings.devices[0].points if p.id == point_id)
-    assert point.schedule is not None
-    return point.schedule.value_at(library.clock.now_ms(), library.calendar)
