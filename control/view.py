@@ -10,6 +10,7 @@ from typing import Final
 
 from core.calendar import Calendar
 from core.points import Point
+from core.priority import Slot
 from predict.gap import GapTotal
 
 COMFORT_MARGIN_K: Final = 0.5
@@ -229,6 +230,8 @@ class Proposal:
         One sentence for the facility manager.
     model
         Meter model and version it rests on; empty for none.
+    slot
+        Where in the priority array it stands.
     """
 
     point: Point
@@ -236,6 +239,7 @@ class Proposal:
     strategy: str
     why: str
     model: str = ""
+    slot: Slot = Slot.SUPERVISORY
 
 
 def occupied_target_c(view: BuildingView, zone: Zone) -> float:
