@@ -10,13 +10,16 @@ from stores.registry.gateways import Gateways
 from stores.registry.keys import Keys
 from stores.registry.ledger import Ledgers
 from stores.registry.points import Points
-from stores.registry.promises import Promises
+from stores.registry.policies import Policies
 from stores.registry.roles import Roles
 from stores.registry.sites import Sites
+from stores.registry.tariffs import Tariffs
 
 
-class Registry(Sites, Points, Gateways, Commands, Roles, Keys, Adjustments, Contracts, Ledgers, Promises, Anomalies):
-    """Everything but readings: buildings, points, commands, models, savings, promises, anomalies; see each module.
+class Registry(
+    Sites, Points, Gateways, Commands, Roles, Keys, Adjustments, Contracts, Ledgers, Tariffs, Policies, Anomalies
+):
+    """Everything but readings: buildings, points, commands, models, savings, promises, rules; see each module.
 
     Made by ``Registry.open(url)``; used by any number of threads and processes at once. Every method is one
     transaction, durable on return, and raises `core.errors.StoreError` when the database does not answer.

@@ -120,8 +120,9 @@ def test_heated_hours_are_counted_from_local_midnight() -> None:
 
 
 @given(
-    st.none() | st.floats(5, 30), st.sampled_from(Permission), st.booleans(), st.none() | st.floats(5, 25),
-    st.none() | st.floats(15, 25), st.none() | st.floats(0, 24), st.booleans(),
+    asked=st.none() | st.floats(5, 30), heating=st.sampled_from(Permission), in_hours=st.booleans(),
+    cap=st.none() | st.floats(5, 25), least=st.none() | st.floats(15, 25), heated_h=st.none() | st.floats(0, 24),
+    occupied=st.booleans(),
 )  # fmt: skip
 def test_never_above_what_holds_never_below_frost(
     *, asked: float | None, heating: Permission, in_hours: bool, cap: float | None, least: float | None,
