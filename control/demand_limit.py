@@ -174,12 +174,16 @@ class Decision:
         Where the window would end as it is; None without a meter.
     short_kw
         What is missing to hold the limit when all that may be shed is.
+    until_ms
+        For each load that is shed, when it must have come back, UTC milliseconds: a command expires no later, so that
+        this holds with control stopped, too.
     """
 
     proposals: tuple[Proposal, ...]
     memory: Memory
     projected_kw: float | None
     short_kw: float = 0.0
+    until_ms: Mapping[str, int] = field(default_factory=dict)
 
 
 def decide(
@@ -235,7 +239,7 @@ def decide(
     if now_ms not in shed.values() and not why and shed:
         _restore(known, shed, released, why, window, limit_kw, now_ms)
     decision = _decision(ordered, shed, released, why, window.projected_kw, now_ms)
-    return Decision(decision.proposals, decision.memory, window.projected_kw, max(0.0, excess_kw))
+    return replace(decision, short_kw=max(0.0, excess_kw))
 
 
 def _must_return(load: Load, since_ms: int, now_ms: int, next_decision_s: int) -> str:
@@ -278,17 +282,18 @@ def _decision(
     loads: Sequence[Load], shed: Mapping[str, int], released: Mapping[str, int], why: Mapping[str, str],
     projected_kw: float | None, now_ms: int,
 ) -> Decision:  # fmt: skip
-    proposals = []
+    proposals, until_ms = [], {}
     for load in loads:
         s = load.sheddable
         if load.id in shed:
-            rest_s = s.longest_shed_s - (now_ms - shed[load.id]) / 1000
+            until_ms[load.id] = shed[load.id] + s.longest_shed_s * 1000
+            rest_s = (until_ms[load.id] - now_ms) / 1000
             text = why.get(load.id) or f"Stays shed to hold the demand limit, for {rest_s / 60:.0f} min at most."
             proposals.append(Proposal(s.point, s.shed_value, NAME, text, slot=Slot.DEMAND_LIMIT))
         else:
             text = why.get(load.id, "Not shed: demand is within its limit or others bear it.")
             proposals.append(Proposal(s.point, None, NAME, text, slot=Slot.DEMAND_LIMIT))
-    return Decision(tuple(proposals), Memory(dict(shed), dict(released)), projected_kw)
+    return Decision(tuple(proposals), Memory(dict(shed), dict(released)), projected_kw, until_ms=until_ms)
 
 
 def window_of_power(

@@ -7,12 +7,12 @@ frost protection: that lives in the gateway, and no cap goes below `FROST_C`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 from typing import Final
 
-from control.view import Proposal
+from control.view import Heating, Proposal, Season
 from core.calendar import HOUR_MS
 from core.points import Point
 from core.policy import Holds, Permission
@@ -44,21 +44,36 @@ def role_of(point: Point) -> Role:
     return Role.HEATING if name.startswith("Zone_Air") and "Temperature" in name else Role.OTHER
 
 
-def heated_hours(changes: Sequence[tuple[int, float]], *, day_start_ms: int, now_ms: int, setback_c: float) -> float:
-    """Hours of the local day in which a set-point stood above the set-back.
+def heated_hours(
+    setpoints: Iterable[Sequence[tuple[int, float]]], *, day_start_ms: int, now_ms: int, setback_c: float
+) -> float:
+    """Hours of the local day in which any set-point stood above the set-back.
 
     Parameters
     ----------
-    changes
-        When the set-point in force took which value, UTC milliseconds and degrees Celsius, ascending; what stood at
-        midnight is the last one before it.
+    setpoints
+        For each zone, when the set-point in force took which value, UTC milliseconds and degrees Celsius, ascending;
+        what stood at midnight is the last one before it.
     """
-    total_ms = 0
-    for i, (time_ms, value) in enumerate(changes):
-        until_ms = changes[i + 1][0] if i + 1 < len(changes) else now_ms
-        if value > setback_c:
-            total_ms += max(0, min(until_ms, now_ms) - max(time_ms, day_start_ms))
+    heated = []
+    for changes in setpoints:
+        ends = [*(time_ms for time_ms, _ in changes[1:]), now_ms]
+        heated += [(begin, end) for (begin, value), end in zip(changes, ends, strict=False) if value > setback_c]
+    total_ms, seen_ms = 0, day_start_ms
+    for begin, end in sorted(heated):
+        until = min(end, now_ms)
+        total_ms += max(0, until - max(begin, seen_ms))
+        seen_ms = max(seen_ms, until)
     return total_ms / HOUR_MS
+
+
+def season_of(holds: Holds, heated_h: float | None) -> Season:
+    """What holds, in the words of the strategies that look at the season themselves; see `bound` for `heated_h`."""
+    why = holds.hours_source if not holds.in_hours else ""
+    most = holds.hours_per_day
+    if not why and most and (holds.window_elapsed_h if heated_h is None else heated_h) >= most.value:
+        why = most.source
+    return Season(Heating(holds.heating.value), why or holds.heating_source, setback_only=bool(why))
 
 
 def bound(

@@ -87,6 +87,8 @@ def test_the_sentence_says_what_is_projected_and_what_is_missing() -> None:
     assert decision.projected_kw == pytest.approx(200)
     assert decision.short_kw == pytest.approx(200 - 40 - 98)
     assert ask(90).short_kw == 0
+    assert set(decision.until_ms.values()) == {START + HOUR_MS}
+    assert ask(90).until_ms == {}
 
 
 SHED = Memory({load.id: START - 10 * MINUTE_MS for load in FOUR})

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.policies import FROST_C, Role, bound, heated_hours, role_of
-from control.view import Proposal
+from control.policies import FROST_C, Role, bound, heated_hours, role_of, season_of
+from control.view import Heating, Proposal, Season
 from core.calendar import HOUR_MS
 from core.points import Limits, Point
 from core.policy import Bound, Holds, Permission
@@ -117,6 +117,24 @@ def test_heated_hours_are_counted_from_local_midnight() -> None:
     ]
     counted = [heated_hours(changes, day_start_ms=day, now_ms=day + h * HOUR_MS, setback_c=16.0) for h in (0, 4, 7, 20)]
     assert counted == [0, 1, 3, 5]
+    other = [(day + 4 * HOUR_MS, 21.0), (day + 6 * HOUR_MS, 12.0)]
+    both = heated_hours([changes, other, []], day_start_ms=day, now_ms=day + 7 * HOUR_MS, setback_c=16.0)
+    assert both == 4, "an hour in which two zones are heated is one"
+
+
+@pytest.mark.parametrize(
+    ("holds", "heated_h", "season"),
+    [
+        (FREE, 3, Season(Heating.ALLOWED, "DPR, record e")),
+        (FORBIDDEN, 3, Season(Heating.FORBIDDEN, "DPR, record e")),
+        (UNKNOWN, 3, Season(Heating.UNKNOWN, "DPR ended")),
+        (replace(NIGHT, hours_source="night"), 3, Season(Heating.ALLOWED, "night", setback_only=True)),
+        (replace(FREE, hours_per_day=Bound(14, "14 h")), 14, Season(Heating.ALLOWED, "14 h", setback_only=True)),
+        (replace(FREE, window_elapsed_h=15), None, Season(Heating.ALLOWED, "DPR, record e", setback_only=True)),
+    ],
+)
+def test_what_holds_as_the_strategies_know_it(holds: Holds, heated_h: float | None, season: Season) -> None:
+    assert season_of(holds, heated_h) == season
 
 
 @given(
