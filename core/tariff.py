@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -211,8 +212,9 @@ def vector(
     if step not in (Step.MINUTE_15, Step.HOUR) or start_ms >= end_ms:
         raise DomainError("a vector of prices has steps of 15 minutes or an hour, and a period with a length")
     mine = [t for t in tariffs if t.kind is kind and t.carrier == carrier]
-    quarters = _quarters(m for m in markets if m.kind is kind and m.carrier == carrier)
     edges = calendar.edges(start_ms, end_ms, step)
+    imported = [m for m in markets if m.kind is kind and m.carrier == carrier]
+    quarters = _quarters(imported, edges[0], edges[-1])
     values, sources = [], []
     for begin, end in pairwise(edges):
         parts = [_value_at(at, mine, quarters, calendar) for at in range(begin, end, QUARTER_MS)]
@@ -221,11 +223,13 @@ def vector(
     return Vector(kind, tuple(edges), tuple(values), tuple(sources))
 
 
-def _quarters(markets: Iterable[Market]) -> Mapping[int, tuple[float, str]]:
-    """Market value and its source by the start of each quarter of an hour."""
+def _quarters(markets: Iterable[Market], start_ms: int, end_ms: int) -> Mapping[int, tuple[float, str]]:
+    """Market value and its source by the start of each quarter of an hour of a period."""
     found: dict[int, tuple[float, str]] = {}
     for market in sorted(markets, key=lambda m: m.scope.count("/") + bool(m.scope)):  # stable: imports stay in order
-        for start, value in zip(market.starts_ms, market.values, strict=True):
+        first = bisect_right(market.starts_ms, start_ms - market.step_ms)
+        until = bisect_left(market.starts_ms, end_ms)
+        for start, value in zip(market.starts_ms[first:until], market.values[first:until], strict=True):
             for quarter in range(start, start + market.step_ms, QUARTER_MS):
                 found[quarter] = value, market.source
     return found

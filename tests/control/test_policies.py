@@ -115,7 +115,9 @@ def test_heated_hours_are_counted_from_local_midnight() -> None:
         (day + 5 * HOUR_MS, 20.5),
         (day + 9 * HOUR_MS, 16.0),
     ]
-    counted = [heated_hours(changes, day_start_ms=day, now_ms=day + h * HOUR_MS, setback_c=16.0) for h in (0, 4, 7, 20)]
+    counted = [
+        heated_hours([changes], day_start_ms=day, now_ms=day + h * HOUR_MS, setback_c=16.0) for h in (0, 4, 7, 20)
+    ]
     assert counted == [0, 1, 3, 5]
     other = [(day + 4 * HOUR_MS, 21.0), (day + 6 * HOUR_MS, 12.0)]
     both = heated_hours([changes, other, []], day_start_ms=day, now_ms=day + 7 * HOUR_MS, setback_c=16.0)
