@@ -85,7 +85,8 @@ def list_(
         out.print(f"{p.scope} {p.id} v{r.version} ({p.rank.value}), {p.valid_from} {until}: {words(p)}", markup=False)
         out.print(f"    {p.source}; entered {from_ms(r.entered_ms):%Y-%m-%d} by {r.by}: {r.why}", markup=False)
     for name, value in (holds or {}).items():
-        out.print(f"{name}: {value}", markup=False)
+        shown = f"{value['value']:g} ({value['source']})" if isinstance(value, dict) else value
+        out.print(f"{name}: {'–' if shown in (None, '') else shown}", markup=False)
 
 
 @app.command()

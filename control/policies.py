@@ -103,7 +103,7 @@ def bound(
     """
     out = [_bounded(p, holds, setback_c, is_occupied, heated_h) for p in proposals]
     if holds.heating is not Permission.ALLOWED:
-        spoken = {p.point.id for p in proposals if _is_ours(p)}
+        spoken = {p.point.id for p in proposals if p.slot is Slot.SUPERVISORY}
         silent = (Proposal(p, None, NAME, "") for p in points if p.id not in spoken)
         out += [p for p in (_without_heating(s, holds) for s in silent) if p.why]
     return out
@@ -115,8 +115,8 @@ def _is_ours(proposal: Proposal) -> bool:
 
 def _bounded(p: Proposal, holds: Holds, setback_c: float, is_occupied: bool, heated_h: float | None) -> Proposal:  # noqa: FBT001 - as `bound` has it
     role = role_of(p.point)
-    if role is Role.OTHER or not _is_ours(p):
-        return p
+    if role is Role.OTHER or not _is_ours(p) or (p.value is None and p.slot is Slot.DEMAND_LIMIT):
+        return p  # a load that is not shed says nothing of what heating may do
     if role is Role.COOLING:
         return _at_least_cooling(p, holds)
     if holds.heating is not Permission.ALLOWED:

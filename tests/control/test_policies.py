@@ -87,6 +87,13 @@ def test_a_person_and_protection_are_never_touched() -> None:
     assert told(ask(25.0, slot=Slot.DEMAND_LIMIT), CAPPED).value == 19.0
 
 
+def test_a_load_that_is_not_shed_leaves_the_heating_to_slot_12() -> None:
+    free = ask(None, slot=Slot.DEMAND_LIMIT)
+    found = bound([free], FORBIDDEN, [HALL], setback_c=16.0, is_occupied=True, heated_h=None)
+    assert [(p.slot, p.value) for p in found] == [(Slot.DEMAND_LIMIT, None), (Slot.SUPERVISORY, FROST_C)]
+    assert told(ask(18.0, slot=Slot.DEMAND_LIMIT), FORBIDDEN).value == FROST_C
+
+
 def test_forbidden_heating_reaches_what_nobody_spoke_for() -> None:
     found = bound([ask(20.5)], FORBIDDEN, POINTS, setback_c=16.0, is_occupied=True, heated_h=None)
     assert {p.point.id: p.value for p in found} == {HALL.id: FROST_C, ATTIC.id: FROST_C, SUPPLY.id: 25.0}
