@@ -246,3 +246,28 @@ def test_a_day_stays_below_the_limit_and_within_every_time(seed: int) -> None:
                 assert least[rank] * 1000 <= end - begin <= longest[rank] * 1000
             else:
                 assert end - begin >= 1800 * 1000
+
+
+@settings(deadline=None)
+@given(
+    turns=st.lists(
+        st.tuples(st.integers(1, 300), st.floats(0, 300), st.floats(18, 24), st.booleans()), min_size=1, max_size=60
+    )
+)
+def test_whatever_is_measured_and_however_late(turns: list[tuple[int, float, float, bool]]) -> None:
+    loads = [Load(sheddable(1, longest_shed_s=900)), room(22.0, longest_shed_s=1200), Load(sheddable(3))]
+    loads[1] = replace(loads[1], sheddable=replace(loads[1].sheddable, point=sheddable(2).point, rank=2))
+    memory, now, since = Memory(), START, dict[str, int]()
+    for wait_s, power_kw, temperature, is_metered in turns:
+        now += wait_s * 1000
+        assert all(now - since[load.id] <= load.sheddable.longest_shed_s * 1000 for load in loads if load.id in since)
+        loads[1] = replace(loads[1], measured=Input(temperature))
+        seen = window_of_power([(now, power_kw)], now_ms=now) if is_metered else None
+        decision = decide(100.0, seen, loads, memory, now_ms=now, next_decision_s=300)
+        memory = decision.memory
+        told = {p.point.id: p.value for p in decision.proposals}
+        assert {name for name, value in told.items() if value is not None} == set(memory.shed)
+        assert is_metered or not memory.shed
+        assert temperature > 20 or loads[1].id not in memory.shed
+        since = {name: since.get(name, now) for name in memory.shed}
+        assert since == memory.shed
