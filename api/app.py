@@ -25,10 +25,12 @@ from api import (
     health,
     metrics,
     points,
+    policies,
     problems,
     promises,
     readings,
     savings,
+    tariffs,
     trust,
 )
 from api.access import Services, ThreadStores
@@ -56,6 +58,7 @@ _TAGS: Final = [
     {"name": "anomalies", "description": "What is not as it should be, what is at stake, and who knows of it."},
     {"name": "savings", "description": "What was not used, people's adjustments, contracts and their ledgers."},
     {"name": "trust", "description": "How far control is trusted, what it advises, and the switch that stops it."},
+    {"name": "policies", "description": "Laws, ordinances and house rules, and what holds of them."},
     {"name": "commands", "description": "What was asked of the buildings, by whom, why, and how it ended."},
     {"name": "gateways", "description": "The agents in the buildings."},
     {"name": "dead letters", "description": "What could not be used, and why."},
@@ -102,8 +105,8 @@ def create_app(
     app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES)
     problems.install(app)
     rooms = (
-        buildings, points, readings, gap, forecast, promises, curves, anomalies, savings, adjustments, contracts,
-        trust, advice, commands, gateways, dead_letters, health, metrics,
+        buildings, points, readings, gap, forecast, promises, tariffs, curves, anomalies, savings, adjustments,
+        contracts, policies, trust, advice, commands, gateways, dead_letters, health, metrics,
     )  # fmt: skip
     for room in rooms:
         app.include_router(room.router)

@@ -10,7 +10,22 @@ from typing import Annotated, Final
 
 import typer
 
-from cli import anomalies, doctor, enroll, fit, forecast, gap, ledger, processes, savings, simulate, trust, up
+from cli import (
+    anomalies,
+    doctor,
+    enroll,
+    fit,
+    forecast,
+    gap,
+    ledger,
+    policy,
+    prices,
+    processes,
+    savings,
+    simulate,
+    trust,
+    up,
+)
 from cli.demo import demo
 from cli.evaluate import app as evaluate
 from core.errors import PromessaError
@@ -55,6 +70,8 @@ app.add_typer(gap.app, name="gap", rich_help_panel="Look after")
 app.add_typer(evaluate, name="evaluate", rich_help_panel="Try out")
 app.add_typer(ledger.app, name="ledger", rich_help_panel="Look after")
 app.add_typer(trust.app, name="trust", rich_help_panel="Look after")
+app.add_typer(policy.app, name="policy", rich_help_panel="Look after")
+app.add_typer(prices.app, name="prices", rich_help_panel="Look after")
 app.add_typer(enroll.app, name="enroll", rich_help_panel="Look after")
 
 

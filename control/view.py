@@ -10,6 +10,7 @@ from typing import Final
 
 from core.calendar import Calendar
 from core.points import Point
+from core.priority import Slot
 from predict.gap import GapTotal
 
 _LEAST_MARGIN_K: Final = 0.2
@@ -370,6 +371,8 @@ class Proposal:
         Meter model and version it rests on; empty for none.
     effect
         What it should bring about, in one sentence; empty when nothing is foretold.
+    slot
+        Where in the priority array it stands.
     """
 
     point: Point
@@ -378,6 +381,7 @@ class Proposal:
     why: str
     model: str = ""
     effect: str = ""
+    slot: Slot = Slot.SUPERVISORY
 
 
 def occupied_target_c(view: BuildingView, zone: Zone) -> float:

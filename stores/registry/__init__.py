@@ -1,5 +1,6 @@
 """The registry: sites, buildings, points, gateways, commands, models, savings, keys and dead letters, in SQL."""
 
+from core.tariff import RateKind
 from stores.registry.adjustments import Adjustment, Basis
 from stores.registry.advice import Advice, AdviceState
 from stores.registry.anomalies import Acknowledgement, AnomalyRecord, WatchRecord
@@ -10,10 +11,12 @@ from stores.registry.gateways import GatewayRecord
 from stores.registry.keys import ApiKey, Role
 from stores.registry.ledger import LedgerLine
 from stores.registry.models import FittedModel, ModelRecord
-from stores.registry.promises import Promise, PromiseKind, Rate, RateKind
+from stores.registry.policies import PolicyRecord
+from stores.registry.promises import Promise, PromiseKind, Rate
 from stores.registry.registry import Registry
 from stores.registry.roles import ModelRole, RoleGiven
 from stores.registry.trust import StopChange, Trust, TrustChange, TrustMode
+from stores.registry.tariffs import MarketRecord, TariffRecord
 
 __all__ = [
     "Acknowledgement",
@@ -32,8 +35,10 @@ __all__ = [
     "FittedModel",
     "GatewayRecord",
     "LedgerLine",
+    "MarketRecord",
     "ModelRecord",
     "ModelRole",
+    "PolicyRecord",
     "Price",
     "Promise",
     "PromiseKind",
@@ -44,6 +49,7 @@ __all__ = [
     "RoleGiven",
     "Settlement",
     "StopChange",
+    "TariffRecord",
     "Term",
     "Trust",
     "TrustChange",

@@ -12,6 +12,7 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import ConflictError, DomainError
+from core.tariff import RateKind
 from stores.registry.database import Database
 from stores.registry.tables import promise, rate
 
@@ -24,13 +25,6 @@ class PromiseKind(StrEnum):
     DESIGN = "design"
     CERTIFICATE = "certificate"
     CONTRACT = "contract"
-
-
-class RateKind(StrEnum):
-    """What a kWh costs (EUR) or emits (kg of CO2 equivalent)."""
-
-    PRICE = "price"
-    EMISSION = "emission"
 
 
 class Promise(msgspec.Struct, frozen=True):

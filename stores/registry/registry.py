@@ -11,9 +11,10 @@ from stores.registry.gateways import Gateways
 from stores.registry.keys import Keys
 from stores.registry.ledger import Ledgers
 from stores.registry.points import Points
-from stores.registry.promises import Promises
+from stores.registry.policies import Policies
 from stores.registry.roles import Roles
 from stores.registry.sites import Sites
+from stores.registry.tariffs import Tariffs
 from stores.registry.trust import Trusts
 
 
@@ -27,12 +28,13 @@ class Registry(
     Adjustments,
     Contracts,
     Ledgers,
-    Promises,
+    Tariffs,
+    Policies,
     Anomalies,
     Trusts,
     Advices,
 ):
-    """Everything but readings: buildings, points, commands, trust, models, savings, promises, …; see each module.
+    """Everything but readings: buildings, points, commands, trust, models, savings, rules, …; see each module.
 
     Made by ``Registry.open(url)``; used by any number of threads and processes at once. Every method is one
     transaction, durable on return, and raises `core.errors.StoreError` when the database does not answer.

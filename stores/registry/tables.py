@@ -381,5 +381,41 @@ advice: Final = Table(
         sqlite_where=text("ended_ms IS NULL"),
         postgresql_where=text("ended_ms IS NULL"),
     ),
+
+def _versions(name: str) -> Table:
+    """Table of records of which every version is kept, with who entered it, when and why."""
+    return Table(
+        name,
+        metadata,
+        Column("sequence", _SERIAL, primary_key=True),
+        Column("id", _Words(64), nullable=False),
+        Column("version", Integer, nullable=False),
+        Column("scope", _Words(200), nullable=False, index=True),  # site or site/building; a tariff's may be empty
+        Column("definition", Text, nullable=False),
+        Column("entered_by", _Words(), nullable=False),
+        Column("entered_ms", BigInteger, nullable=False),
+        Column("why", _Words(), nullable=False),
+        UniqueConstraint("id", "version"),
+        sqlite_autoincrement=True,
+    )
+
+
+policy: Final = _versions("policy")
+tariff: Final = _versions("tariff")
+
+# One row for each import of a file of prices; where two speak of an hour, the later import counts.
+market: Final = Table(
+    "market",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("scope", _Words(200), nullable=False),
+    Column("carrier", _Words(32), nullable=False),
+    Column("kind", _Words(16), nullable=False),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("definition", Text, nullable=False),
+    Column("entered_by", _Words(), nullable=False),
+    Column("entered_ms", BigInteger, nullable=False),
+    Index("ix_market_scope_end_ms", "scope", "end_ms"),
     sqlite_autoincrement=True,
 )
