@@ -28,6 +28,7 @@ from api import (
     promises,
     readings,
     savings,
+    trials,
 )
 from api.access import Services, ThreadStores
 from api.body import BodyLimit
@@ -53,6 +54,7 @@ _TAGS: Final = [
     {"name": "forecast", "description": "What will be used in the hours to come."},
     {"name": "anomalies", "description": "What is not as it should be, what is at stake, and who knows of it."},
     {"name": "savings", "description": "What was not used, people's adjustments, contracts and their ledgers."},
+    {"name": "trials", "description": "Days or weeks with control and without, drawn by lot: the saving measured."},
     {"name": "commands", "description": "What was asked of the buildings, by whom, why, and how it ended."},
     {"name": "gateways", "description": "The agents in the buildings."},
     {"name": "dead letters", "description": "What could not be used, and why."},
@@ -100,7 +102,7 @@ def create_app(
     problems.install(app)
     rooms = (
         buildings, points, readings, gap, forecast, promises, curves, anomalies, savings, adjustments, contracts,
-        commands, gateways, dead_letters, health, metrics,
+        trials, commands, gateways, dead_letters, health, metrics,
     )  # fmt: skip
     for room in rooms:
         app.include_router(room.router)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ from rich.table import Table
 
 from cli.options import AsJson, ConfigFile, number, out, print_json
 from cli.settings import read_config
+from cli.who import who
 from core.clock import SystemClock
 from core.config import Config
 from core.errors import ConfigError
@@ -84,7 +83,7 @@ def enter(
         raise ConfigError(f"{file}: {error}") from error
     settings = read_config(config)
     with Registry.open(settings.registry.url) as registry:
-        record = registry.enter_contract(value, by=_who(), why=why, now_ms=SystemClock().now_ms())
+        record = registry.enter_contract(value, by=who(), why=why, now_ms=SystemClock().now_ms())
     out.print(f"contract {value.id} v{record.version}")
 
 
@@ -98,7 +97,7 @@ def freeze(
 ) -> None:
     """Freeze the months that are due, corrections of what changed, and the accounts; nothing frozen is edited."""
     with _opened(read_config(config), contract) as ledger:
-        added = ledger.freeze(now_ms=SystemClock().now_ms(), by=_who(), grace_ms=after_days * 86_400_000)
+        added = ledger.freeze(now_ms=SystemClock().now_ms(), by=who(), grace_ms=after_days * 86_400_000)
     if as_json:
         print_json([{"position": line.position, "hash": line.hash} | line.body for line in added])
     else:
@@ -139,10 +138,3 @@ def _opened(settings: Config, contract: str) -> Iterator[Ledger]:
     with Registry.open(settings.registry.url) as registry, open_store(settings.store) as store:
         registry.put_configured(settings.sites, settings.buildings)
         yield Ledger(store, registry, contract)
-
-
-def _who() -> str:
-    try:
-        return f"{getpass.getuser()} (command line)"
-    except (KeyError, OSError):  # a container may run as a number without a name
-        return f"user {os.getuid()} (command line)"

@@ -12,6 +12,7 @@ from stores.registry.models import FittedModel, ModelRecord
 from stores.registry.promises import Promise, PromiseKind, Rate, RateKind
 from stores.registry.registry import Registry
 from stores.registry.roles import ModelRole, RoleGiven
+from stores.registry.trials import Block, Trial, TrialPlan, TrialState, TrialUnit, settled
 
 __all__ = [
     "Acknowledgement",
@@ -19,6 +20,7 @@ __all__ = [
     "AnomalyRecord",
     "ApiKey",
     "Basis",
+    "Block",
     "CommandEvent",
     "CommandRecord",
     "CommandState",
@@ -40,5 +42,10 @@ __all__ = [
     "RoleGiven",
     "Settlement",
     "Term",
+    "Trial",
+    "TrialPlan",
+    "TrialState",
+    "TrialUnit",
     "WatchRecord",
+    "settled",
 ]

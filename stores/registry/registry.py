@@ -13,10 +13,13 @@ from stores.registry.points import Points
 from stores.registry.promises import Promises
 from stores.registry.roles import Roles
 from stores.registry.sites import Sites
+from stores.registry.trials import Trials
 
 
-class Registry(Sites, Points, Gateways, Commands, Roles, Keys, Adjustments, Contracts, Ledgers, Promises, Anomalies):
-    """Everything but readings: buildings, points, commands, models, savings, promises, anomalies; see each module.
+class Registry(
+    Sites, Points, Gateways, Commands, Roles, Keys, Adjustments, Contracts, Ledgers, Promises, Anomalies, Trials
+):
+    """Everything but readings: buildings, points, commands, models, savings, promises, anomalies, trials.
 
     Made by ``Registry.open(url)``; used by any number of threads and processes at once. Every method is one
     transaction, durable on return, and raises `core.errors.StoreError` when the database does not answer.

@@ -312,3 +312,31 @@ model_role: Final = Table(
     Index("ix_model_role_meter_kind", "meter", "kind"),
     sqlite_autoincrement=True,
 )
+
+trial: Final = Table(
+    "trial",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("id", _Words(64), nullable=False, unique=True),
+    Column("building", _Words(200), nullable=False, index=True),
+    Column("plan", Text, nullable=False),
+    Column("entered_by", _Words(), nullable=False),
+    Column("why", _Words(), nullable=False),
+    Column("entered_ms", BigInteger, nullable=False),
+    Column("state", _Words(16), nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    Column("started_by", _Words(), nullable=False),
+    Column("started_ms", BigInteger),
+    Column("ended_by", _Words(), nullable=False),
+    Column("ended_why", _Words(), nullable=False),
+    Column("ended_ms", BigInteger),
+    # Two trials at once would each be the other's disturbance.
+    Index(
+        "uq_trial_building_open",
+        "building",
+        unique=True,
+        sqlite_where=text("is_open = 1"),
+        postgresql_where=text("is_open"),
+    ),
+    sqlite_autoincrement=True,
+)
