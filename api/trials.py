@@ -23,7 +23,7 @@ from predict.fit import find_building
 from predict.trial.evaluation import Evaluation, Saving
 from predict.trial.plan import plan
 from predict.trial.stored import evaluate_trial
-from stores.registry import Block, Registry, Trial, TrialState, TrialUnit, settled
+from stores.registry import Registry, Trial, TrialBlock, TrialState, TrialUnit, settled
 
 router = resource("trials", "/trials")
 
@@ -78,7 +78,7 @@ class BlockOut(BaseModel):
     group: int = Field(description="Blocks of a group are alike, and half of them are on.")
 
     @classmethod
-    def of(cls, block: Block, calendar: Calendar) -> Self:
+    def of(cls, block: TrialBlock, calendar: Calendar) -> Self:
         """As the API shows it."""
         start, end = local(block.start_ms, calendar), local(block.end_ms, calendar)
         return cls(start=start, end=end, is_on=block.is_on, group=block.group)

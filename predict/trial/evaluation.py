@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
@@ -12,9 +13,9 @@ import numpy as np
 from core.calendar import HOUR_MS, Calendar
 from core.errors import DomainError
 from predict.series import Floats, Times
-from predict.trial.lots import DRAWS, Share, estimate
+from predict.trial.lots import DRAWS, Share, estimate, switches
 from predict.trial.plan import Bools, draw
-from stores.registry import Block, TrialPlan
+from stores.registry import TrialBlock, TrialPlan, TrialUnit
 
 MIN_BLOCK_COVERAGE: Final = 0.8
 """A block of which less is known does not count."""
@@ -62,7 +63,7 @@ class Override:
 class Excluded:
     """A block that does not count, and why, in a sentence."""
 
-    block: Block
+    block: TrialBlock
     reason: str
 
 
@@ -212,11 +213,26 @@ def _columns(calendar: Calendar, hours: TrialHours) -> tuple[Floats, str]:
     """What use depends on beside control, shape (n, k), the most important first."""
     if hours.expected_kwh is not None:
         return hours.expected_kwh[:, None], "baseline"
-    closed = np.array([not calendar.is_working_day(calendar.day_of(t)) for t in hours.time_ms.tolist()], np.float64)
+    days = [calendar.day_of(t) for t in hours.time_ms.tolist()]
+    closed = np.array([not calendar.is_working_day(day) for day in days], np.float64)
+    after = np.array([not calendar.is_working_day(day - timedelta(days=1)) for day in days], np.float64)
+    saturday = np.array([day.weekday() == 5 for day in days], np.float64)
     if hours.outdoor_c is None:
-        return closed[:, None], "calendar"
+        return np.column_stack([closed, saturday, after]), "calendar"
     warm = np.maximum(hours.outdoor_c - _KNEE_C, 0.0)
-    return np.column_stack([hours.outdoor_c, closed, warm]), "weather and calendar"
+    return (
+        np.column_stack([hours.outdoor_c, closed, _day_before(hours.outdoor_c), saturday, after, warm]),
+        "weather and calendar",
+    )
+
+
+def _day_before(values: Floats) -> Floats:
+    """Mean of the 24 hours before each hour, as far as there are any: what walls remember of the weather."""
+    known = np.isfinite(values)
+    sums, counts = (np.concatenate([[0.0], np.cumsum(x)]) for x in (np.where(known, values, 0.0), known))
+    first = np.maximum(np.arange(len(values)) - 24, 0)
+    count = counts[:-1] - counts[first]
+    return np.where(count > 0, (sums[:-1] - sums[first]) / np.maximum(count, 1), values)
 
 
 def _by_block(plan: TrialPlan, hours: TrialHours, columns: Floats, known: Bools) -> tuple[Floats, Floats, Floats]:
@@ -233,7 +249,7 @@ def _by_block(plan: TrialPlan, hours: TrialHours, columns: Floats, known: Bools)
     return power, means, share
 
 
-def _counts(plan: TrialPlan, block: Block, time_ms: Times) -> Bools:
+def _counts(plan: TrialPlan, block: TrialBlock, time_ms: Times) -> Bools:
     """Hours of a block that lie behind its wash-out."""
     return (time_ms >= block.start_ms + plan.washout_h * HOUR_MS) & (time_ms + HOUR_MS <= block.end_ms)
 
@@ -248,7 +264,9 @@ def _saving(
         raise DomainError("fewer than two blocks with control, or without")
     # Few blocks bear few covariates.
     bearable = means[chosen][:, : max(many // _BLOCKS_PER_COVARIATE, 1)]
-    share = estimate(power[chosen], bearable, is_on[chosen], draws[:, chosen])
+    # A day remembers the day before; of a week the wash-out takes that part away.
+    switched = (switches(is_on)[chosen], switches(draws)[:, chosen]) if plan.unit is TrialUnit.DAY else None
+    share = estimate(power[chosen], bearable, is_on[chosen], draws[:, chosen], switched)
     used = sum(
         float(hours.kwh[_counts(plan, block, hours.time_ms) & known].sum())
         for block, counts in zip(plan.blocks, chosen.tolist(), strict=True)
@@ -262,7 +280,7 @@ def _saving(
     return Saving(share, kwh(share.saved), kwh(share.low), kwh(share.high), on_blocks, many - on_blocks)
 
 
-def _disturbance(block: Block, overrides: Sequence[Override]) -> str:
+def _disturbance(block: TrialBlock, overrides: Sequence[Override]) -> str:
     """Who held something by hand for too long in a block, empty for nobody."""
     spans = sorted(
         (max(o.start_ms, block.start_ms), min(o.end_ms, block.end_ms), o.by)

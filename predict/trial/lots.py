@@ -38,7 +38,15 @@ class Share:
     p_value: float
 
 
-def estimate(power_kw: Floats, covariates: Floats, is_on: Bools, draws: Bools) -> Share:
+def switches(states: Bools) -> Floats:
+    """Shape of `states`, blocks last: 1 where control went on, -1 where it went off, 0 where it stayed or began."""
+    numbers = states.astype(np.float64)
+    return np.diff(numbers, axis=-1, prepend=numbers[..., :1])
+
+
+def estimate(
+    power_kw: Floats, covariates: Floats, is_on: Bools, draws: Bools, switched: tuple[Floats, Floats] | None = None
+) -> Share:
     """Saving that the lots tell, by randomisation inference.
 
     Parameters
@@ -51,6 +59,9 @@ def estimate(power_kw: Floats, covariates: Floats, is_on: Bools, draws: Bools) -
         Shape (n,): with control.
     draws
         Shape (count, n): other plans, drawn as this one was.
+    switched
+        `switches` of the plan and of the draws, shapes (n,) and (count, n): what a block takes over from the one before
+        is estimated beside the saving and taken out of it. None: nothing is taken over behind the wash-out.
 
     Raises
     ------
@@ -65,7 +76,8 @@ def estimate(power_kw: Floats, covariates: Floats, is_on: Bools, draws: Bools) -
     each is ``A_k + m B_k``, and the share of them that are as large is the probability of s, exact whatever the errors'
     memory and distribution. Both are linear in m, so every draw keeps the interval of m in which its difference is the
     larger one, and the interval of the saving is a quantile of their ends. The difference is adjusted by least squares
-    on the covariates, which makes it smaller but cannot make it wrong.
+    on the covariates, which makes it smaller but cannot make it wrong. What is taken over from the block before is one
+    more unknown; the draws are freed of its estimate, which is close to exact, no more.
 
     References
     ----------
@@ -81,8 +93,15 @@ def estimate(power_kw: Floats, covariates: Floats, is_on: Bools, draws: Bools) -
     def rest(values: Floats) -> Floats:
         return values - basis @ (basis.T @ values)
 
-    lots = np.vstack([is_on, draws]).astype(np.float64)
-    lots -= (lots @ basis) @ basis.T
+    def free(rows: Floats) -> Floats:
+        return rows - (rows @ basis) @ basis.T
+
+    lots = free(np.vstack([is_on, draws]).astype(np.float64))
+    if switched is not None:
+        turns = free(np.vstack(switched))
+        weight = np.sum(turns**2, axis=1)
+        slope = np.where(weight > _LEAST * n, np.sum(lots * turns, axis=1) / np.where(weight > 0, weight, 1.0), 0.0)
+        lots -= slope[:, None] * turns
     size = np.sum(lots**2, axis=1)
     # A draw that the covariates (or the blocks left out) make all alike has no difference to tell.
     tells = size > _LEAST * n
@@ -92,7 +111,10 @@ def estimate(power_kw: Floats, covariates: Floats, is_on: Bools, draws: Bools) -
     a, b = (lots @ rest(values) / size for values in (power_kw, power_kw * is_on))
     if not (b[0] > 0 and power_kw[is_on].mean() > 0):
         raise DomainError("what is fed back outweighs what is used")
-    best = -a[0] / b[0]
+    best = float(-a[0] / b[0])
+    if switched is not None and weight[0] > _LEAST * n:
+        without = rest(power_kw * (1 + best * is_on))
+        a -= float(turns[0] @ without) / weight[0] * (lots @ rest(switched[0]) / size)
     low, high = _kept(a[1:], b[1:], float(a[0]), float(b[0]), best)
     low, high = np.where(tells[1:], low, -np.inf), np.where(tells[1:], high, np.inf)
     # The plan itself is one of those that might have been drawn.

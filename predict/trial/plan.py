@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from core.calendar import Calendar
 from core.errors import DomainError
-from stores.registry import Block, TrialPlan, TrialUnit
+from stores.registry import TrialBlock, TrialPlan, TrialUnit
+from stores.registry.trials import MOST_SEEDS
 
 GROUP: Final = {TrialUnit.DAY: 2, TrialUnit.WEEK: 4}
 """Blocks in a group: pairs of days see the same season; weeks are few, and four of them leave more lots than two."""
@@ -65,6 +66,8 @@ def plan(
     DomainError
         The period is shorter than two blocks or longer than `MOST_BLOCKS`, or no whole number of weeks.
     """
+    if not 0 <= seed < MOST_SEEDS:
+        raise DomainError("the seed of a trial is a whole number from 0 to 2**53")
     length = 1 if unit is TrialUnit.DAY else 7
     days = (end - start).days
     if days < 2 * length or days > MOST_BLOCKS * length:
@@ -81,7 +84,7 @@ def plan(
         unit=unit,
         seed=seed,
         washout_h=WASHOUT_H[unit] if washout_h is None else washout_h,
-        blocks=tuple(Block(*edge, is_on, group) for edge, is_on, group in blocks),
+        blocks=tuple(TrialBlock(*edge, is_on, group) for edge, is_on, group in blocks),
     )
 
 

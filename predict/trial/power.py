@@ -39,7 +39,7 @@ class Length:
 
 
 def noise_kw(residuals: Residuals, unit: TrialUnit, washout_h: int) -> float:
-    """Standard deviation of a block's mean power around the baseline, kW.
+    """Standard deviation of a block's mean power around the baseline, kW, as much as it counts.
 
     Parameters
     ----------
@@ -47,13 +47,17 @@ def noise_kw(residuals: Residuals, unit: TrialUnit, washout_h: int) -> float:
         Of the baseline on months it was not fitted on.
     washout_h
         Hours of each block that do not count: what is left is averaged over less.
+
+    Notes
+    -----
+    What a day takes over from the day before is estimated beside the saving. What is left to tell the saving is the
+    mean of two days' lots, of half the variance, which adds up neighbours' errors: ``2 (1 + rho)`` times the variance.
     """
-    days = DAYS[unit]
-    rho = residuals.day_rho
-    # Variance of the mean of so many days of a first-order process.
-    together = (1 + 2 * sum((1 - k / days) * rho**k for k in range(1, days))) / days
-    hours = 24 * days
-    return residuals.day_sigma_kwh / 24 * math.sqrt(together * hours / (hours - washout_h))
+    day_kw = residuals.day_sigma_kwh / 24
+    if unit is TrialUnit.DAY:
+        shorter = _of_mean(24 - washout_h, residuals.rho) / _of_mean(24, residuals.rho)
+        return day_kw * math.sqrt(shorter * 2 * (1 + residuals.day_rho))
+    return day_kw * math.sqrt(_of_mean(DAYS[unit] - washout_h / 24, residuals.day_rho))
 
 
 def needed(saving_kw: float, sigma_kw: float, unit: TrialUnit, power: float = POWER) -> Length | None:
@@ -84,11 +88,17 @@ def detectable_kw(sigma_kw: float, blocks: int, power: float = POWER) -> float:
     Notes
     -----
     Lots make the difference of two means of N/2 blocks each have the variance ``4 sigma**2 / N``, whatever the memory
-    of the errors. ``(t_confidence + t_power) 2 sigma / sqrt(N)``, with Student's t for N - 3 degrees of freedom: two
-    means and the slope against the baseline.
+    of the errors. ``(t_confidence + t_power) 2 sigma / sqrt(N)``, with Student's t for N - 4 degrees of freedom: two
+    means, the slope against the baseline, and what is taken over.
     """
-    freedom = blocks - 3
+    freedom = blocks - 4
     if freedom < 1:
         return math.inf
     reach = stats.t.ppf((1 + CONFIDENCE) / 2, freedom) + stats.t.ppf(power, freedom)
     return float(reach * 2 * sigma_kw / math.sqrt(blocks))
+
+
+def _of_mean(m: float, rho: float) -> float:
+    """Variance of the mean of `m` errors of a first-order process of variance 1."""
+    inflation = (1 + rho) / (1 - rho) - 2 * rho * (1 - rho**m) / (m * (1 - rho) ** 2)
+    return float(max(inflation, 1.0) / m)

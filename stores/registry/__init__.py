@@ -12,7 +12,7 @@ from stores.registry.models import FittedModel, ModelRecord
 from stores.registry.promises import Promise, PromiseKind, Rate, RateKind
 from stores.registry.registry import Registry
 from stores.registry.roles import ModelRole, RoleGiven
-from stores.registry.trials import Block, Trial, TrialPlan, TrialState, TrialUnit, settled
+from stores.registry.trials import Trial, TrialBlock, TrialPlan, TrialState, TrialUnit, settled
 
 __all__ = [
     "Acknowledgement",
@@ -20,7 +20,6 @@ __all__ = [
     "AnomalyRecord",
     "ApiKey",
     "Basis",
-    "Block",
     "CommandEvent",
     "CommandRecord",
     "CommandState",
@@ -43,6 +42,7 @@ __all__ = [
     "Settlement",
     "Term",
     "Trial",
+    "TrialBlock",
     "TrialPlan",
     "TrialState",
     "TrialUnit",

@@ -19,6 +19,8 @@ log = logging.getLogger("promessa.stores")
 
 _FIND: Final = select(trial).where(trial.c.id == bindparam("one"))
 _ITSELF: Final = "the plan"
+MOST_SEEDS: Final = 2**53
+"""A larger number is not the same in every JSON."""
 
 
 class TrialUnit(StrEnum):
@@ -44,7 +46,7 @@ class TrialState(StrEnum):
         return self in (TrialState.PLANNED, TrialState.RUNNING)
 
 
-class Block(msgspec.Struct, frozen=True):
+class TrialBlock(msgspec.Struct, frozen=True):
     """A local day or week in which control is on or off.
 
     Attributes
@@ -86,10 +88,10 @@ class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):
     unit: TrialUnit
     seed: int
     washout_h: int
-    blocks: tuple[Block, ...]
+    blocks: tuple[TrialBlock, ...]
 
     def __post_init__(self) -> None:
-        if not 0 <= self.seed < 2**53:
+        if not 0 <= self.seed < MOST_SEEDS:
             raise DomainError("the seed of a trial is a whole number from 0 to 2**53")
         if len({block.is_on for block in self.blocks}) < 2:
             raise DomainError("a trial needs a block with control and one without")
@@ -109,8 +111,8 @@ class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):
         """Where it ends, not included, UTC milliseconds."""
         return self.blocks[-1].end_ms
 
-    def block_at(self, time_ms: int) -> Block | None:
-        """Block that holds a time, None outside of the plan."""
+    def block_at(self, time_ms: int) -> TrialBlock | None:
+        """TrialBlock that holds a time, None outside of the plan."""
         return next((block for block in self.blocks if block.start_ms <= time_ms < block.end_ms), None)
 
 
