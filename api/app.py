@@ -29,6 +29,7 @@ from api import (
     readings,
     savings,
     trials,
+    work_items,
 )
 from api.access import Services, ThreadStores
 from api.body import BodyLimit
@@ -55,6 +56,7 @@ _TAGS: Final = [
     {"name": "anomalies", "description": "What is not as it should be, what is at stake, and who knows of it."},
     {"name": "savings", "description": "What was not used, people's adjustments, contracts and their ledgers."},
     {"name": "trials", "description": "Days or weeks with control and without, drawn by lot: the saving measured."},
+    {"name": "work items", "description": "Causes of a gap that somebody should look at, with evidence."},
     {"name": "commands", "description": "What was asked of the buildings, by whom, why, and how it ended."},
     {"name": "gateways", "description": "The agents in the buildings."},
     {"name": "dead letters", "description": "What could not be used, and why."},
@@ -102,7 +104,7 @@ def create_app(
     problems.install(app)
     rooms = (
         buildings, points, readings, gap, forecast, promises, curves, anomalies, savings, adjustments, contracts,
-        trials, commands, gateways, dead_letters, health, metrics,
+        trials, work_items, commands, gateways, dead_letters, health, metrics,
     )  # fmt: skip
     for room in rooms:
         app.include_router(room.router)

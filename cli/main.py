@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cli import anomalies, doctor, enroll, fit, forecast, gap, ledger, processes, savings, simulate, trial, up
+from cli import anomalies, doctor, enroll, fit, forecast, gap, ledger, processes, savings, simulate, trial, up, work
 from cli.demo import demo
 from cli.evaluate import app as evaluate
 from core.errors import PromessaError
@@ -55,6 +55,7 @@ app.add_typer(gap.app, name="gap", rich_help_panel="Look after")
 app.add_typer(evaluate, name="evaluate", rich_help_panel="Try out")
 app.add_typer(ledger.app, name="ledger", rich_help_panel="Look after")
 app.add_typer(trial.app, name="trial", rich_help_panel="Look after")
+app.add_typer(work.app, name="work", rich_help_panel="Look after")
 app.add_typer(enroll.app, name="enroll", rich_help_panel="Look after")
 
 

@@ -1,4 +1,4 @@
-"""What a trial means for control: in a block that is off nothing is proposed, and the building runs its own schedule."""
+"""What a trial means for control: in a block that is off it lets go, and the building runs its own schedule."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from stores.registry.promises import Promise, PromiseKind, Rate, RateKind
 from stores.registry.registry import Registry
 from stores.registry.roles import ModelRole, RoleGiven
 from stores.registry.trials import Trial, TrialBlock, TrialPlan, TrialState, TrialUnit, settled
+from stores.registry.work_items import WorkItem, WorkNote, WorkState
 
 __all__ = [
     "Acknowledgement",
@@ -47,5 +48,8 @@ __all__ = [
     "TrialState",
     "TrialUnit",
     "WatchRecord",
+    "WorkItem",
+    "WorkNote",
+    "WorkState",
     "settled",
 ]

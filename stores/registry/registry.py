@@ -14,12 +14,25 @@ from stores.registry.promises import Promises
 from stores.registry.roles import Roles
 from stores.registry.sites import Sites
 from stores.registry.trials import Trials
+from stores.registry.work_items import WorkItems
 
 
 class Registry(
-    Sites, Points, Gateways, Commands, Roles, Keys, Adjustments, Contracts, Ledgers, Promises, Anomalies, Trials
+    Sites,
+    Points,
+    Gateways,
+    Commands,
+    Roles,
+    Keys,
+    Adjustments,
+    Contracts,
+    Ledgers,
+    Promises,
+    Anomalies,
+    Trials,
+    WorkItems,
 ):
-    """Everything but readings: buildings, points, commands, models, savings, promises, anomalies, trials.
+    """Everything but readings: buildings, points, commands, models, savings, promises, anomalies, trials, work.
 
     Made by ``Registry.open(url)``; used by any number of threads and processes at once. Every method is one
     transaction, durable on return, and raises `core.errors.StoreError` when the database does not answer.

@@ -340,3 +340,47 @@ trial: Final = Table(
     ),
     sqlite_autoincrement=True,
 )
+
+work_item: Final = Table(
+    "work_item",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("id", _Words(64), nullable=False, unique=True),
+    Column("building", _Words(200), nullable=False),
+    Column("cause", _Words(32), nullable=False),
+    Column("state", _Words(16), nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("evaluated_ms", BigInteger, nullable=False),
+    Column("evaluations", Integer, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("ongoing", Boolean, nullable=False),
+    Column("acknowledged_by", _Words()),
+    Column("acknowledged_ms", BigInteger),
+    Column("closed_by", _Words(), nullable=False),
+    Column("closed_why", _Words(), nullable=False),
+    Column("closed_ms", BigInteger),
+    Index("ix_work_item_building_sequence", "building", "sequence"),
+    # One cause of a building is one piece of work for as long as it goes on.
+    Index(
+        "uq_work_item_building_cause_ongoing",
+        "building",
+        "cause",
+        unique=True,
+        sqlite_where=text("ongoing = 1"),
+        postgresql_where=text("ongoing"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+work_item_note: Final = Table(
+    "work_item_note",
+    metadata,
+    Column("sequence", _SERIAL, primary_key=True),
+    Column("work_item_id", _Words(64), ForeignKey("work_item.id"), nullable=False, index=True),
+    Column("time_ms", BigInteger, nullable=False),
+    Column("by", _Words(), nullable=False),
+    Column("what", _Words(16), nullable=False),
+    Column("why", _Words(), nullable=False),
+    sqlite_autoincrement=True,
+)
