@@ -45,9 +45,11 @@ def case(unit: TrialUnit, seed: int) -> list[dict[str, float]]:
     first = FIRST[unit]
     made = plan(CALENDAR, first, first + timedelta(weeks=LENGTHS[unit]), unit=unit, seed=seed)
     times = np.arange(made.start_ms, made.end_ms, HOUR_MS)
-    counted = np.zeros(len(times), bool)
+    counted, with_control = np.zeros(len(times), bool), np.zeros(len(times), bool)
     for block in made.blocks:
-        counted |= (times >= block.start_ms + made.washout_h * HOUR_MS) & (times < block.end_ms)
+        here = (times >= block.start_ms + made.washout_h * HOUR_MS) & (times < block.end_ms)
+        counted |= here
+        with_control |= here & block.is_on
 
     def on(now_ms: int) -> bool:
         return (block := made.block_at(now_ms)) is not None and block.is_on
@@ -66,6 +68,7 @@ def case(unit: TrialUnit, seed: int) -> list[dict[str, float]]:
             {
                 "truth": truth,
                 "shown": share.saved,
+                "means": 1 - gas[counted & with_control].mean() / gas[counted & ~with_control].mean(),
                 "held": float(share.low <= truth <= share.high),
                 "half_width": (share.high - share.low) / 2,
                 "claimed": float(found.claims),

@@ -25,6 +25,7 @@ BUILDING = "torino/school"
 SCHOOL = TYPES[1]
 DAYS = 35
 WEEK_MS = 7 * 24 * HOUR_MS
+PRICES = {"gas": 0.09, "electricity": 0.25}
 WARMER = dataclasses.replace(
     SCHOOL,
     schedule=Schedule(pavilion.SETBACK_C, [Block([*pavilion.SCHOOL_DAYS], "05:30", "16:30", pavilion.COMFORT_C + 1.5)]),
@@ -70,7 +71,8 @@ def test_a_raised_thermostat_is_put_right_and_a_leak_becomes_work(
         registry.put_site(Site(id="torino", timezone=pavilion.TIMEZONE))
         registry.put_building(Building(id=BUILDING, control=control))
         registry.declare_points("torino/g", list(described.values()), 0)
-        registry.put_rate("torino", "gas", RateKind.PRICE, year=2026, value=0.09, source="tariff", now_ms=0)
+        for carrier, price in PRICES.items():
+            registry.put_rate("torino", carrier, RateKind.PRICE, year=2026, value=price, source="tariff", now_ms=0)
         spans = []
         for record in records:
             for p in record.points:
@@ -93,4 +95,5 @@ def test_a_raised_thermostat_is_put_right_and_a_leak_becomes_work(
             assert f"Kept at {pavilion.COMFORT_C + 1.5:.1f} °C" in item.evidence["advice"]
         else:
             assert in_force == []
-            assert item.evidence["eur"] == pytest.approx(0.09 * item.evidence["by_carrier"]["gas"], rel=0.2)
+            by_carrier = item.evidence["by_carrier"]
+            assert item.evidence["eur"] == pytest.approx(sum(PRICES[c] * kwh for c, kwh in by_carrier.items()))
