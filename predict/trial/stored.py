@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,10 +15,10 @@ from core.priority import Slot
 from predict.fit import champion_of, find_building, find_outdoors, find_point, latest_baseline
 from predict.gap import expected_energy
 from predict.series import Floats, hourly_energy, hourly_temperature
-from predict.trial.evaluation import Evaluation, Override, TrialHours, evaluate
+from predict.trial.evaluation import MAX_EXCLUDED, Evaluation, Override, TrialHours, evaluate
 from predict.trial.power import Length, detectable_kw, needed, noise_kw
 from stores.port import ReadingStore
-from stores.registry import CommandRecord, CommandState, Registry, Trial, TrialState, TrialUnit, settled
+from stores.registry import CommandRecord, CommandState, Registry, Trial, TrialPlan, TrialState, TrialUnit, settled
 
 _PAGE: Final = 500
 _USUAL_H: Final = 14 * 24
@@ -78,12 +79,14 @@ def evaluate_trial(store: ReadingStore, registry: Registry, trial_id: str, *, no
     building, calendar = find_building(registry, trial.building)
     until_ms = min(now_ms, trial.plan.end_ms, trial.ended_ms if trial.ended_ms is not None else now_ms)
     overrides = find_overrides(registry, trial.building, trial.plan.start_ms, until_ms, now_ms)
+    doubts = [_open_question(trial), *_carried_out(trial.plan, find_driven(registry, trial, until_ms), until_ms)]
+    question = " ".join(doubt for doubt in doubts if doubt)
     meters, missing = {}, {}
     for meter_id in building.meters:
         try:
             hours = _hours(store, registry, trial, meter_id, calendar)
             meters[meter_id] = evaluate(
-                trial.plan, calendar, hours, overrides, until_ms=until_ms, open_question=_open_question(trial)
+                trial.plan, calendar, hours, overrides, until_ms=until_ms, open_question=question
             )
         except (DomainError, NotFoundError) as error:
             missing[meter_id] = error.message
@@ -108,6 +111,26 @@ def find_overrides(registry: Registry, building: str, start_ms: int, end_ms: int
                 found.append(Override(command.issued_ms, ends, command.by))
         if len(page) < _PAGE:
             return found
+        after = page[-1].sequence
+
+
+def find_driven(registry: Registry, trial: Trial, until_ms: int) -> set[int]:
+    """Numbers of the blocks in which control drove the building behind the first hours, as the registry knows it."""
+    settle_ms = max(trial.plan.washout_h, 1) * HOUR_MS
+    starts = [block.start_ms for block in trial.plan.blocks]
+    driven: set[int] = set()
+    after: int | None = None
+    while True:
+        page = registry.commands(building=trial.building, slot=Slot.SUPERVISORY, limit=_PAGE, after=after)
+        for record in page:
+            issued_ms = record.command.issued_ms
+            if record.command.value is None or not _acted(record) or not starts[0] <= issued_ms < until_ms:
+                continue
+            number = bisect_right(starts, issued_ms) - 1
+            if issued_ms >= starts[number] + settle_ms:
+                driven.add(number)
+        if len(page) < _PAGE or page[-1].command.issued_ms < starts[0]:
+            return driven
         after = page[-1].sequence
 
 
@@ -182,6 +205,19 @@ def _open_question(trial: Trial) -> str:
     if trial.state is TrialState.ABORTED:
         return f"The trial did not run to its end: {trial.ended_why}"
     return "The trial has not ended: who looks until the figures please proves nothing."
+
+
+def _carried_out(plan: TrialPlan, driven: set[int], until_ms: int) -> list[str]:
+    """What was not done as it was planned."""
+    done = [number for number, block in enumerate(plan.blocks) if block.end_ms <= until_ms]
+    on = [number for number in done if plan.blocks[number].is_on]
+    idle, stray = len([n for n in on if n not in driven]), len([n for n in done if n not in on and n in driven])
+    doubts = []
+    if idle > MAX_EXCLUDED * len(on):
+        doubts.append(f"Control sent nothing in {idle} of {len(on)} blocks with control.")
+    if stray:
+        doubts.append(f"Control drove in {stray} blocks without control.")
+    return doubts
 
 
 def _acted(record: CommandRecord) -> bool:

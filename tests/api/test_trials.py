@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from core.calendar import HOUR_MS
+from core.commands import Command, Outcome, Result
 from core.config.models import Building
+from core.priority import Slot
 from stores.registry import Registry
-from tests.api.conftest import DAY_MS, GAS, OUTDOOR, World, problem
+from tests.api.conftest import DAY_MS, GAS, OUTDOOR, SETPOINT, World, problem
 
 # The day after the world's now.
 NEW = {
@@ -68,6 +70,7 @@ def test_seeds_are_drawn_when_nobody_gives_one(operator: httpx.Client) -> None:
 def test_the_evaluation_names_the_saving_and_who_disturbed(operator: httpx.Client, world: World) -> None:
     body = planned(operator)
     operator.post(f"/api/v1/trials/{body['id']}/start")
+    drive(world.registry, body["id"])
     metered(world.registry, world, body["id"])
     early = operator.get(f"/api/v1/trials/{body['id']}/evaluation").json()
     assert early["state"] == "running"
@@ -101,6 +104,20 @@ def test_who_reads_may_not_plan(viewer: httpx.Client) -> None:
         assert problem(viewer.post(f"/api/v1/trials{path}", json=body))[0] == 403
     for path in ("/x", "/x/evaluation"):
         assert problem(viewer.get(f"/api/v1/trials{path}"))[0] == 404
+
+
+def drive(registry: Registry, trial_id: str) -> None:
+    """Commands of control in each block that is on."""
+    value = registry.trial(trial_id)
+    assert value is not None
+    for block in value.plan.blocks:
+        if block.is_on:
+            at_ms = block.start_ms + 8 * HOUR_MS
+            name = f"c{at_ms}"
+            registry.queue_command(
+                Command(name, SETPOINT.id, Slot.SUPERVISORY, 19.0, "control", "x", at_ms, at_ms + HOUR_MS)
+            )
+            registry.record_result(Result(name, SETPOINT.id, Outcome.APPLIED, at_ms + 1))
 
 
 def metered(registry: Registry, world: World, trial_id: str) -> None:

@@ -60,5 +60,5 @@ def test_where_nothing_was_switched_nothing_is_claimed(run: Run, town: Path, see
     assert (body["state"], heat["adjusted_by"], heat["claims"]) == ("ended", "baseline", False)
     assert heat["saving"]["share"]["low"] <= 0 <= heat["saving"]["share"]["high"]
     shown = run("trial", "evaluate", "past").stdout
-    assert "no claim: The interval from" in shown
+    assert "no claim: Control sent nothing in 21 of 21 blocks with control. The interval from" in shown
     assert f"{BUILDING}/water" in shown

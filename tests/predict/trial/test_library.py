@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,6 +45,7 @@ class Proven:
     registry: Registry
     trial: Trial
     truth: float
+    folder: Path
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +65,25 @@ def proven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proven]:
         )  # fmt: skip
         registry.enter_trial(planned)
         running = registry.start_trial("t1", by="anna", now_ms=PLANNED_MS + 1)
+        drive(registry, [block.start_ms for block in made.blocks if block.is_on])
         gas, outdoor = simulate(lambda now_ms: is_on(running, now_ms) is True)
         times = np.arange(PLANNED_MS, made.end_ms, HOUR_MS)
         for point, values in ((GAS, gas), (OUTDOOR, outdoor)):
             store.write([(point.id, t, v, 0) for t, v in zip(times.tolist(), values.tolist(), strict=True)])
         always, never = (simulate(lambda _, on=on: on)[0].sum() for on in (True, False))
-        yield Proven(store, registry, running, float(1 - always / never))
+        yield Proven(store, registry, running, float(1 - always / never), folder)
+
+
+def drive(registry: Registry, starts: list[int]) -> None:
+    """Commands of control, at eight hours into each block."""
+    with registry.together():
+        for start_ms in starts:
+            issued_ms = start_ms + 8 * HOUR_MS
+            command = Command(
+                f"s{start_ms}", SETPOINT, Slot.SUPERVISORY, 19.5, "control", "x", issued_ms, issued_ms + HOUR_MS
+            )
+            registry.queue_command(command)
+            registry.record_result(Result(command.id, SETPOINT, Outcome.APPLIED, issued_ms + 1))
 
 
 def simulate(is_driven: Callable[[int], bool]) -> tuple[Floats, Floats]:
@@ -107,6 +122,27 @@ def test_before_its_end_it_claims_nothing(proven: Proven) -> None:
     assert "has not ended" in gas.reasons[0]
     with pytest.raises(NotFoundError):
         evaluate_trial(proven.store, proven.registry, "t2", now_ms=0)
+
+
+def test_a_plan_that_was_not_carried_out_claims_nothing(proven: Proven) -> None:
+    plain = proven.trial.plan
+    off = next(block for block in plain.blocks if not block.is_on)
+    on = [block for block in plain.blocks if block.is_on]
+    with Registry.open(f"sqlite:///{proven.folder}/other.db") as registry:
+        registry.put_site(Site(id="torino", timezone=calvino.TIMEZONE))
+        registry.put_building(Building(id=BUILDING, meters=[GAS.id], outdoor_temperature=OUTDOOR.id))
+        registry.declare_points("torino/cellar", [GAS, OUTDOOR], PLANNED_MS)
+        registry.enter_trial(Trial(id="t1", building=BUILDING, plan=plain, by="anna", why="x", entered_ms=PLANNED_MS))
+        registry.start_trial("t1", by="anna", now_ms=PLANNED_MS)
+
+        def reasons() -> tuple[str, ...]:
+            return evaluate_trial(proven.store, registry, "t1", now_ms=plain.end_ms).meters[GAS.id].reasons
+
+        assert reasons() == ("Control sent nothing in 21 of 21 blocks with control.",)
+        drive(registry, [block.start_ms for block in on[:16]])
+        assert reasons() == ()
+        drive(registry, [off.start_ms])
+        assert reasons() == ("Control drove in 1 blocks without control.",)
 
 
 def test_a_person_who_overrides_disturbs_a_block_until_they_let_go(proven: Proven) -> None:
