@@ -31,7 +31,9 @@ from api import (
     readings,
     savings,
     tariffs,
+    trials,
     trust,
+    work_items,
 )
 from api.access import Services, ThreadStores
 from api.body import BodyLimit
@@ -59,6 +61,8 @@ _TAGS: Final = [
     {"name": "savings", "description": "What was not used, people's adjustments, contracts and their ledgers."},
     {"name": "trust", "description": "How far control is trusted, what it advises, and the switch that stops it."},
     {"name": "policies", "description": "Laws, ordinances and house rules, and what holds of them."},
+    {"name": "trials", "description": "Days or weeks with control and without, drawn by lot: the saving measured."},
+    {"name": "work items", "description": "Causes of a gap that somebody should look at, with evidence."},
     {"name": "commands", "description": "What was asked of the buildings, by whom, why, and how it ended."},
     {"name": "gateways", "description": "The agents in the buildings."},
     {"name": "dead letters", "description": "What could not be used, and why."},
@@ -106,7 +110,7 @@ def create_app(
     problems.install(app)
     rooms = (
         buildings, points, readings, gap, forecast, promises, tariffs, curves, anomalies, savings, adjustments,
-        contracts, policies, trust, advice, commands, gateways, dead_letters, health, metrics,
+        contracts, trials, work_items, policies, trust, advice, commands, gateways, dead_letters, health, metrics,
     )  # fmt: skip
     for room in rooms:
         app.include_router(room.router)

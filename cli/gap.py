@@ -113,11 +113,12 @@ def _explain_stored(building: str, reference: str, reporting: str, config: Path 
     with Registry.open(settings.registry.url) as registry, open_store(settings.store) as store:
         registry.put_configured(settings.sites, settings.buildings)
         _, calendar = find_building(registry, building)
-        periods = [_period(text, calendar) for text in (reference, reporting)]
+        periods = [parse_period(text, calendar) for text in (reference, reporting)]
         return explain_stored(store, registry, building, periods[0], periods[1])
 
 
-def _period(text: str, calendar: Calendar) -> tuple[int, int]:
+def parse_period(text: str, calendar: Calendar) -> tuple[int, int]:
+    """Half-open period FROM/TO in UTC milliseconds, or DomainError."""
     start, separator, end = text.partition("/")
     if not separator:
         raise DomainError(f"{text!r} is not a period FROM/TO like 2025-01-13/2025-02-24")

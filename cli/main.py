@@ -23,8 +23,10 @@ from cli import (
     processes,
     savings,
     simulate,
+    trial,
     trust,
     up,
+    work,
 )
 from cli.demo import demo
 from cli.evaluate import app as evaluate
@@ -72,6 +74,8 @@ app.add_typer(ledger.app, name="ledger", rich_help_panel="Look after")
 app.add_typer(trust.app, name="trust", rich_help_panel="Look after")
 app.add_typer(policy.app, name="policy", rich_help_panel="Look after")
 app.add_typer(prices.app, name="prices", rich_help_panel="Look after")
+app.add_typer(trial.app, name="trial", rich_help_panel="Look after")
+app.add_typer(work.app, name="work", rich_help_panel="Look after")
 app.add_typer(enroll.app, name="enroll", rich_help_panel="Look after")
 
 

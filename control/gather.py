@@ -61,9 +61,7 @@ def view_building(
         When people were last counted in a zone, UTC milliseconds; updated.
     """
     latest = store.latest(list(layout.points))
-    inputs = {
-        point_id: judge_input(latest.get(point_id), now_ms, settings.stale_after_s) for point_id in layout.points
-    }
+    inputs = {point_id: judge_input(latest.get(point_id), now_ms, settings.stale_after_s) for point_id in layout.points}
     note_people(layout, inputs, learnt, last_seen, now_ms)
     opening = None
     if settings.occupied:
@@ -149,7 +147,9 @@ def judge_input(reading: Reading | None, now_ms: int, stale_after_s: int) -> Inp
 
 def find_in_zone(setpoint: Point, points: Mapping[str, Point], brick_class: str) -> Point | None:
     """Point of a Brick class in the zone of a set-point."""
-    return next((p for p in points.values() if p.brick_class == brick_class and p.zone and p.zone == setpoint.zone), None)
+    return next(
+        (p for p in points.values() if p.brick_class == brick_class and p.zone and p.zone == setpoint.zone), None
+    )
 
 
 def learn_building(

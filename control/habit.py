@@ -40,9 +40,7 @@ class HabitWeek:
     def at(self, kind: int, minute: int) -> Habit:
         """The habit at a minute of a kind of day (see `control.record`)."""
         heating_c = float(self.heating_c[kind, minute // SLOT_MIN])
-        return Habit(
-            heating_c if np.isfinite(heating_c) else None, self.cooling_c, self.cooling_empty_c, self.swing_k
-        )
+        return Habit(heating_c if np.isfinite(heating_c) else None, self.cooling_c, self.cooling_empty_c, self.swing_k)
 
 
 def learn_habit(
@@ -76,7 +74,11 @@ def learn_air_habit(people_share: Floats, outdoor_air: Floats, flow: Floats, sup
         cooling.
     """
     full = (people_share >= _FULL_SHARE) & (flow > 0)
-    return AirHabit(flow=_typical(flow[full], 0.1), outdoor_air=_typical((outdoor_air * flow)[full], 0.1), supply_c=_typical(supply_c[full]))
+    return AirHabit(
+        flow=_typical(flow[full], 0.1),
+        outdoor_air=_typical((outdoor_air * flow)[full], 0.1),
+        supply_c=_typical(supply_c[full]),
+    )
 
 
 def _typical(values: Floats, quantile: float = 0.5) -> float | None:

@@ -213,7 +213,9 @@ def occupancy_at(plan: Agenda, people: float | None, last_seen_ms: int | None, n
     return Occupancy(False, plan.next_change(leaves_ms), min(people / plan.peak, 1.0))
 
 
-def _bridged(present: np.ndarray[tuple[int], np.dtype[np.bool_]], longest: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _bridged(
+    present: np.ndarray[tuple[int], np.dtype[np.bool_]], longest: int
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Gaps between two presences of no more than `longest` slots filled."""
     filled = present.copy()
     where = np.flatnonzero(present)

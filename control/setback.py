@@ -25,7 +25,9 @@ def propose(view: BuildingView) -> list[Proposal]:
         else:
             until = f" until {clock_text(view, zone.occupancy.changes_ms)}" if zone.occupancy.changes_ms else ""
             value = view.comfort.setback_c
-            if any(zone.name in s.zones and s.name in view.memory.fans and view.memory.fans[s.name].is_on for s in view.air):
+            if any(
+                zone.name in s.zones and s.name in view.memory.fans and view.memory.fans[s.name].is_on for s in view.air
+            ):
                 value += RUN_K  # an air system that has to run warms its zones a little further, and rests longer
             why = f"Nobody there{until}: set back to {value:.1f} °C."
             proposals.append(Proposal(zone.setpoint, value, NAME, why))

@@ -123,7 +123,12 @@ def layout_of(building: DescribedBuilding) -> Layout:
 
     meters = tuple(f"{SITE}/{p.name}" for p in building.points if p.name.endswith("/heating") and p.unit == "kW.h")
     return Layout(
-        SITE, tuple(zones), tuple(systems), site("Outside_Air_Temperature_Sensor"), site("Solar_Irradiance_Sensor"), meters
+        SITE,
+        tuple(zones),
+        tuple(systems),
+        site("Outside_Air_Temperature_Sensor"),
+        site("Solar_Irradiance_Sensor"),
+        meters,
     )
 
 

@@ -156,9 +156,7 @@ def _open(
         (out_dir / stale).unlink(missing_ok=True)
     simulated = EnergyPlusBuilding(model, weather, begin, end, output=out_dir)
     idf = Idf.parse(model.read_text(encoding="latin-1"))
-    calendar = (
-        Calendar(timezone, holidays_of(idf, begin.year)) if timezone else site_calendar(idf, weather, begin.year)
-    )
+    calendar = Calendar(timezone, holidays_of(idf, begin.year)) if timezone else site_calendar(idf, weather, begin.year)
     return simulated, calendar
 
 

@@ -81,9 +81,7 @@ class Solution:
     over_limit_kwh: Floats
 
 
-def solve(
-    models: list[ZoneModel], inside_c: Floats, mass_c: Floats, ahead: Horizon, cost: HeatCost
-) -> Solution | None:
+def solve(models: list[ZoneModel], inside_c: Floats, mass_c: Floats, ahead: Horizon, cost: HeatCost) -> Solution | None:
     """The cheapest heat that keeps the band where that is possible, and comes as close as it can elsewhere.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from stores.registry.tables import metadata
+from stores.registry.control_tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

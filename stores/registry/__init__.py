@@ -15,8 +15,10 @@ from stores.registry.policies import PolicyRecord
 from stores.registry.promises import Promise, PromiseKind, Rate
 from stores.registry.registry import Registry
 from stores.registry.roles import ModelRole, RoleGiven
-from stores.registry.trust import StopChange, Trust, TrustChange, TrustMode
 from stores.registry.tariffs import MarketRecord, TariffRecord
+from stores.registry.trials import Trial, TrialBlock, TrialPlan, TrialState, TrialUnit, settled
+from stores.registry.trust import StopChange, Trust, TrustChange, TrustMode
+from stores.registry.work_items import WorkItem, WorkNote, WorkState
 
 __all__ = [
     "Acknowledgement",
@@ -51,8 +53,17 @@ __all__ = [
     "StopChange",
     "TariffRecord",
     "Term",
+    "Trial",
+    "TrialBlock",
+    "TrialPlan",
+    "TrialState",
+    "TrialUnit",
     "Trust",
     "TrustChange",
     "TrustMode",
     "WatchRecord",
+    "WorkItem",
+    "WorkNote",
+    "WorkState",
+    "settled",
 ]

@@ -11,8 +11,8 @@ from sqlalchemy import Row, bindparam, case, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import ConflictError, NotFoundError
+from stores.registry.control_tables import advice
 from stores.registry.database import Database
-from stores.registry.tables import advice
 from stores.registry.trust import TrustMode
 
 

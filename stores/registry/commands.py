@@ -227,6 +227,7 @@ class Commands(DeadLetters):
         point: str | None = None,
         building: str | None = None,
         *,
+        slot: int | None = None,
         open_only: bool = False,
         limit: int = 100,
         after: int | None = None,
@@ -237,6 +238,8 @@ class Commands(DeadLetters):
             query = query.where(command.c.point == point)
         if building is not None:
             query = query.where(command.c.building == building)
+        if slot is not None:
+            query = query.where(command.c.slot == slot)
         if open_only:
             query = query.where(command.c.is_open)
         if after is not None:

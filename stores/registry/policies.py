@@ -9,7 +9,7 @@ import msgspec
 
 from core.errors import DomainError, NotFoundError
 from core.policy import Policy
-from stores.registry.tables import policy
+from stores.registry.control_tables import policy
 from stores.registry.versions import Versioned, Versions, scopes_of
 
 PolicyRecord: TypeAlias = Versioned[Policy]

@@ -15,7 +15,9 @@ from stores.registry.policies import Policies
 from stores.registry.roles import Roles
 from stores.registry.sites import Sites
 from stores.registry.tariffs import Tariffs
+from stores.registry.trials import Trials
 from stores.registry.trust import Trusts
+from stores.registry.work_items import WorkItems
 
 
 class Registry(
@@ -33,6 +35,8 @@ class Registry(
     Anomalies,
     Trusts,
     Advices,
+    Trials,
+    WorkItems,
 ):
     """Everything but readings: buildings, points, commands, trust, models, savings, rules, …; see each module.
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 
-class _Words(TypeDecorator[str]):
+class Words(TypeDecorator[str]):
     """Text that may come from outside; PostgreSQL takes no NUL in it."""
 
     impl = String
@@ -45,7 +45,7 @@ metadata: Final = MetaData(
 )
 
 # SQLite counts up by itself only in a column of type INTEGER, which holds 64 bits there.
-_SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
+SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
 
 # A `definition` is the value itself as JSON; the columns beside it are those that are searched.
 # Every `…_ms` is UTC milliseconds since 1970.
@@ -53,23 +53,23 @@ _SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
 site: Final = Table(
     "site",
     metadata,
-    Column("id", _Words(64), primary_key=True),
+    Column("id", Words(64), primary_key=True),
     Column("definition", Text, nullable=False),
 )
 
 building: Final = Table(
     "building",
     metadata,
-    Column("id", _Words(200), primary_key=True),
+    Column("id", Words(200), primary_key=True),
     Column("definition", Text, nullable=False),
 )
 
 point: Final = Table(
     "point",
     metadata,
-    Column("id", _Words(200), primary_key=True),
-    Column("building", _Words(200), nullable=False, index=True),
-    Column("owner", _Words(200)),  # "site/gateway"; none once released
+    Column("id", Words(200), primary_key=True),
+    Column("building", Words(200), nullable=False, index=True),
+    Column("owner", Words(200)),  # "site/gateway"; none once released
     Column("definition", Text, nullable=False),
     Column("declared_ms", BigInteger, nullable=False),
 )
@@ -84,7 +84,7 @@ points_revision: Final = Table(
 gateway: Final = Table(
     "gateway",
     metadata,
-    Column("id", _Words(200), primary_key=True),  # "site/gateway"
+    Column("id", Words(200), primary_key=True),  # "site/gateway"
     Column("state", Text, nullable=False),
     Column("seen_ms", BigInteger),
 )
@@ -92,23 +92,23 @@ gateway: Final = Table(
 command: Final = Table(
     "command",
     metadata,
-    Column("sequence", _SERIAL, primary_key=True),
-    Column("id", _Words(200), nullable=False, unique=True),
-    Column("point", _Words(200), nullable=False),
-    Column("building", _Words(200), nullable=False),
+    Column("sequence", SERIAL, primary_key=True),
+    Column("id", Words(200), nullable=False, unique=True),
+    Column("point", Words(200), nullable=False),
+    Column("building", Words(200), nullable=False),
     Column("slot", Integer, nullable=False),
     Column("value", Double),
-    Column("requested_by", _Words(), nullable=False),
-    Column("why", _Words(), nullable=False),
+    Column("requested_by", Words(), nullable=False),
+    Column("why", Words(), nullable=False),
     Column("issued_ms", BigInteger, nullable=False),
     Column("expires_ms", BigInteger, nullable=False),
-    Column("origin_model", _Words(), nullable=False),
-    Column("expected_effect", _Words(), nullable=False),
-    Column("state", _Words(16), nullable=False),
+    Column("origin_model", Words(), nullable=False),
+    Column("expected_effect", Words(), nullable=False),
+    Column("state", Words(16), nullable=False),
     Column("is_open", Boolean, nullable=False),
     Column("sent_ms", BigInteger),
     Column("ended_ms", BigInteger),
-    Column("reason", _Words(), nullable=False),
+    Column("reason", Words(), nullable=False),
     Column("read_back", Double),
     Index("ix_command_point_sequence", "point", "sequence"),
     Index("ix_command_building_sequence", "building", "sequence"),
@@ -120,34 +120,34 @@ command: Final = Table(
 command_event: Final = Table(
     "command_event",
     metadata,
-    Column("sequence", _SERIAL, primary_key=True),
-    Column("command_id", _Words(200), ForeignKey("command.id"), nullable=False, index=True),
+    Column("sequence", SERIAL, primary_key=True),
+    Column("command_id", Words(200), ForeignKey("command.id"), nullable=False, index=True),
     Column("time_ms", BigInteger, nullable=False),
-    Column("state", _Words(16), nullable=False),
+    Column("state", Words(16), nullable=False),
     Column("counted", Boolean, nullable=False),
-    Column("detail", _Words(), nullable=False),
+    Column("detail", Words(), nullable=False),
     sqlite_autoincrement=True,
 )
 
 dead_letter: Final = Table(
     "dead_letter",
     metadata,
-    Column("sequence", _SERIAL, primary_key=True),
+    Column("sequence", SERIAL, primary_key=True),
     Column("time_ms", BigInteger, nullable=False),
-    Column("topic", _Words(), nullable=False),
+    Column("topic", Words(), nullable=False),
     Column("payload", LargeBinary, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
-    Column("code", _Words(64), nullable=False),
-    Column("reason", _Words(), nullable=False),
+    Column("code", Words(64), nullable=False),
+    Column("reason", Words(), nullable=False),
     sqlite_autoincrement=True,
 )
 
 model: Final = Table(
     "model",
     metadata,
-    Column("sequence", _SERIAL, primary_key=True),
-    Column("meter", _Words(200), nullable=False),
-    Column("kind", _Words(64), nullable=False),
+    Column("sequence", SERIAL, primary_key=True),
+    Column("meter", Words(200), nullable=False),
+    Column("kind", Words(64), nullable=False),
     Column("version", Integer, nullable=False),
     Column("start_ms", BigInteger, nullable=False),
     Column("end_ms", BigInteger, nullable=False),
@@ -160,12 +160,12 @@ model: Final = Table(
 promise: Final = Table(
     "promise",
     metadata,
-    Column("sequence", _SERIAL, primary_key=True),
-    Column("building", _Words(200), nullable=False),
-    Column("carrier", _Words(32), nullable=False),
-    Column("kind", _Words(16), nullable=False),
+    Column("sequence", SERIAL, primary_key=True),
+    Column("building", Words(200), nullable=False),
+    Column("carrier", Words(32), nullable=False),
+    Column("kind", Words(16), nullable=False),
     Column("version", Integer, nullable=False),
-    Column("valid_from", _Words(10), nullable=False),  # local ISO date
+    Column("valid_from", Words(10), nullable=False),  # local ISO date
     Column("definition", Text, nullable=False),
     Column("made_ms", BigInteger, nullable=False),
     UniqueConstraint("building", "carrier", "kind", "version"),
@@ -174,14 +174,14 @@ promise: Final = Table(
 rate: Final = Table(
     "rate",
     metadata,
-    Column("sequence", _SERIAL, primary_key=True),
-    Column("site", _Words(64), nullable=False),  # empty: everywhere
-    Column("carrier", _Words(32), nullable=False),
-    Column("kind", _Words(16), nullable=False),
+    Column("sequence", SERIAL, primary_key=True),
+    Column("site", Words(64), nullable=False),  # empty: everywhere
+    Column("carrier", Words(32), nullable=False),
+    Column("kind", Words(16), nullable=False),
     Column("year", Integer, nullable=False),
     Column("version", Integer, nullable=False),
     Column("value", Double, nullable=False),
-    Column("source", _Words(), nullable=False),
+    Column("source", Words(), nullable=False),
     Column("made_ms", BigInteger, nullable=False),
     UniqueConstraint("site", "carrier", "kind", "year", "version"),
 )
@@ -189,9 +189,9 @@ rate: Final = Table(
 api_key: Final = Table(
     "api_key",
     metadata,
-    Column("sequence", _SERIAL, primary_key=True),
-    Column("name", _Words(64), nullable=False),
-    Column("role", _Words(16), nullable=False),
+    Column("sequence", SERIAL, primary_key=True),
+    Column("name", Words(64), nullable=False),
+    Column("role", Words(16), nullable=False),
     Column("hash", LargeBinary(32), nullable=False, unique=True),
     Column("created_ms", BigInteger, nullable=False),
     Column("used_ms", BigInteger),
@@ -209,19 +209,19 @@ api_key: Final = Table(
 anomaly: Final = Table(
     "anomaly",
     metadata,
-    Column("sequence", _SERIAL, primary_key=True),
-    Column("id", _Words(64), nullable=False, unique=True),
-    Column("building", _Words(200), nullable=False),
-    Column("subject", _Words(200), nullable=False, index=True),
-    Column("kind", _Words(32), nullable=False),
-    Column("rule", _Words(64), nullable=False),
+    Column("sequence", SERIAL, primary_key=True),
+    Column("id", Words(64), nullable=False, unique=True),
+    Column("building", Words(200), nullable=False),
+    Column("subject", Words(200), nullable=False, index=True),
+    Column("kind", Words(32), nullable=False),
+    Column("rule", Words(64), nullable=False),
     Column("start_ms", BigInteger, nullable=False),
     Column("opened_ms", BigInteger, nullable=False),
     Column("updated_ms", BigInteger, nullable=False),
     Column("end_ms", BigInteger),
-    Column("closing", _Words(64), nullable=False),
+    Column("closing", Words(64), nullable=False),
     Column("evidence", Text, nullable=False),
-    Column("acknowledged_by", _Words(64)),
+    Column("acknowledged_by", Words(64)),
     Column("acknowledged_ms", BigInteger),
     Index("ix_anomaly_building_sequence", "building", "sequence"),
     sqlite_autoincrement=True,
@@ -230,19 +230,19 @@ anomaly: Final = Table(
 anomaly_acknowledgement: Final = Table(
     "anomaly_acknowledgement",
     metadata,
-    Column("sequence", _SERIAL, primary_key=True),
-    Column("anomaly_id", _Words(64), ForeignKey("anomaly.id"), nullable=False, index=True),
+    Column("sequence", SERIAL, primary_key=True),
+    Column("anomaly_id", Words(64), ForeignKey("anomaly.id"), nullable=False, index=True),
     Column("time_ms", BigInteger, nullable=False),
-    Column("by", _Words(64), nullable=False),
-    Column("why", _Words(), nullable=False),
+    Column("by", Words(64), nullable=False),
+    Column("why", Words(), nullable=False),
     sqlite_autoincrement=True,
 )
 
 anomaly_watch: Final = Table(
     "anomaly_watch",
     metadata,
-    Column("id", _Words(200), primary_key=True),
-    Column("model", _Words(64), nullable=False),
+    Column("id", Words(200), primary_key=True),
+    Column("model", Words(64), nullable=False),
     Column("settled_ms", BigInteger, nullable=False),
     Column("blob", LargeBinary, nullable=False),
 )
@@ -250,36 +250,36 @@ anomaly_watch: Final = Table(
 adjustment: Final = Table(
     "adjustment",
     metadata,
-    Column("sequence", _SERIAL, primary_key=True),
-    Column("id", _Words(64), nullable=False, unique=True),
-    Column("meter", _Words(200), nullable=False, index=True),
-    Column("building", _Words(200), nullable=False, index=True),
+    Column("sequence", SERIAL, primary_key=True),
+    Column("id", Words(64), nullable=False, unique=True),
+    Column("meter", Words(200), nullable=False, index=True),
+    Column("building", Words(200), nullable=False, index=True),
     Column("start_ms", BigInteger, nullable=False),
     Column("end_ms", BigInteger),
-    Column("basis", _Words(16), nullable=False),
+    Column("basis", Words(16), nullable=False),
     Column("amount", Double, nullable=False),
     Column("uncertainty_percent", Double, nullable=False),
-    Column("why", _Words(), nullable=False),
-    Column("evidence", _Words(), nullable=False),
-    Column("entered_by", _Words(), nullable=False),
+    Column("why", Words(), nullable=False),
+    Column("evidence", Words(), nullable=False),
+    Column("entered_by", Words(), nullable=False),
     Column("entered_ms", BigInteger, nullable=False),
     Column("superseded_ms", BigInteger),
-    Column("superseded_by", _Words(), nullable=False),
-    Column("superseded_why", _Words(), nullable=False),
-    Column("replaces", _Words(64), unique=True),
+    Column("superseded_by", Words(), nullable=False),
+    Column("superseded_why", Words(), nullable=False),
+    Column("replaces", Words(64), unique=True),
     sqlite_autoincrement=True,
 )
 
 contract: Final = Table(
     "contract",
     metadata,
-    Column("sequence", _SERIAL, primary_key=True),
-    Column("id", _Words(64), nullable=False),
+    Column("sequence", SERIAL, primary_key=True),
+    Column("id", Words(64), nullable=False),
     Column("version", Integer, nullable=False),
     Column("definition", Text, nullable=False),
-    Column("entered_by", _Words(), nullable=False),
+    Column("entered_by", Words(), nullable=False),
     Column("entered_ms", BigInteger, nullable=False),
-    Column("why", _Words(), nullable=False),
+    Column("why", Words(), nullable=False),
     UniqueConstraint("id", "version"),
     sqlite_autoincrement=True,
 )
@@ -288,12 +288,12 @@ contract: Final = Table(
 ledger_line: Final = Table(
     "ledger_line",
     metadata,
-    Column("sequence", _SERIAL, primary_key=True),
-    Column("contract", _Words(64), nullable=False),
+    Column("sequence", SERIAL, primary_key=True),
+    Column("contract", Words(64), nullable=False),
     Column("position", Integer, nullable=False),
     Column("body", Text, nullable=False),
-    Column("previous", _Words(64), nullable=False),
-    Column("hash", _Words(64), nullable=False),
+    Column("previous", Words(64), nullable=False),
+    Column("hash", Words(64), nullable=False),
     UniqueConstraint("contract", "position"),
     sqlite_autoincrement=True,
 )
@@ -301,121 +301,14 @@ ledger_line: Final = Table(
 model_role: Final = Table(
     "model_role",
     metadata,
-    Column("sequence", _SERIAL, primary_key=True),
-    Column("meter", _Words(200), nullable=False),
-    Column("kind", _Words(64), nullable=False),
+    Column("sequence", SERIAL, primary_key=True),
+    Column("meter", Words(200), nullable=False),
+    Column("kind", Words(64), nullable=False),
     Column("version", Integer, nullable=False),
-    Column("role", _Words(16), nullable=False),
+    Column("role", Words(16), nullable=False),
     Column("time_ms", BigInteger, nullable=False),
-    Column("given_by", _Words(), nullable=False),
-    Column("reason", _Words(), nullable=False),
+    Column("given_by", Words(), nullable=False),
+    Column("reason", Words(), nullable=False),
     Index("ix_model_role_meter_kind", "meter", "kind"),
-    sqlite_autoincrement=True,
-)
-
-trust: Final = Table(
-    "trust",
-    metadata,
-    Column("sequence", _SERIAL, primary_key=True),
-    Column("building", _Words(200), nullable=False),
-    Column("point", _Words(200), nullable=False),  # empty: the building
-    Column("before", _Words(16), nullable=False),
-    Column("after", _Words(16), nullable=False),
-    Column("time_ms", BigInteger, nullable=False),
-    Column("set_by", _Words(), nullable=False),
-    Column("why", _Words(), nullable=False),
-    Column("covers", Text, nullable=False),  # point ids as JSON
-    Index("ix_trust_building_sequence", "building", "sequence"),
-    sqlite_autoincrement=True,
-)
-
-control_stop: Final = Table(
-    "control_stop",
-    metadata,
-    Column("sequence", _SERIAL, primary_key=True),
-    Column("building", _Words(200), nullable=False),
-    Column("is_stopped", Boolean, nullable=False),
-    Column("time_ms", BigInteger, nullable=False),
-    Column("set_by", _Words(), nullable=False),
-    Column("why", _Words(), nullable=False),
-    Index("ix_control_stop_building_sequence", "building", "sequence"),
-    sqlite_autoincrement=True,
-)
-
-advice: Final = Table(
-    "advice",
-    metadata,
-    Column("sequence", _SERIAL, primary_key=True),
-    Column("id", _Words(64), nullable=False, unique=True),
-    Column("building", _Words(200), nullable=False),
-    Column("point", _Words(200), nullable=False),
-    Column("slot", Integer, nullable=False),
-    Column("value", Double),
-    Column("strategy", _Words(), nullable=False),
-    Column("why", _Words(), nullable=False),
-    Column("effect", _Words(), nullable=False),
-    Column("model", _Words(), nullable=False),
-    Column("mode", _Words(16), nullable=False),
-    Column("state", _Words(16), nullable=False),
-    Column("since_ms", BigInteger, nullable=False),
-    Column("expires_ms", BigInteger),
-    Column("lasts_ms", BigInteger, nullable=False),
-    Column("ended_ms", BigInteger),
-    Column("approved_by", _Words(), nullable=False),
-    Column("approved_ms", BigInteger),
-    Column("approved_why", _Words(), nullable=False),
-    Column("command_id", _Words(200), nullable=False),
-    Index("ix_advice_building_sequence", "building", "sequence"),
-    # One a point is the newest.
-    Index(
-        "uq_advice_point_open",
-        "point",
-        unique=True,
-        sqlite_where=text("ended_ms IS NULL"),
-        postgresql_where=text("ended_ms IS NULL"),
-    ),
-    # A building's newest are asked for at every decision, however long its history.
-    Index(
-        "ix_advice_building_open",
-        "building",
-        sqlite_where=text("ended_ms IS NULL"),
-        postgresql_where=text("ended_ms IS NULL"),
-    ),
-
-def _versions(name: str) -> Table:
-    """Table of records of which every version is kept, with who entered it, when and why."""
-    return Table(
-        name,
-        metadata,
-        Column("sequence", _SERIAL, primary_key=True),
-        Column("id", _Words(64), nullable=False),
-        Column("version", Integer, nullable=False),
-        Column("scope", _Words(200), nullable=False, index=True),  # site or site/building; a tariff's may be empty
-        Column("definition", Text, nullable=False),
-        Column("entered_by", _Words(), nullable=False),
-        Column("entered_ms", BigInteger, nullable=False),
-        Column("why", _Words(), nullable=False),
-        UniqueConstraint("id", "version"),
-        sqlite_autoincrement=True,
-    )
-
-
-policy: Final = _versions("policy")
-tariff: Final = _versions("tariff")
-
-# One row for each import of a file of prices; where two speak of an hour, the later import counts.
-market: Final = Table(
-    "market",
-    metadata,
-    Column("sequence", _SERIAL, primary_key=True),
-    Column("scope", _Words(200), nullable=False),
-    Column("carrier", _Words(32), nullable=False),
-    Column("kind", _Words(16), nullable=False),
-    Column("start_ms", BigInteger, nullable=False),
-    Column("end_ms", BigInteger, nullable=False),
-    Column("definition", Text, nullable=False),
-    Column("entered_by", _Words(), nullable=False),
-    Column("entered_ms", BigInteger, nullable=False),
-    Index("ix_market_scope_end_ms", "scope", "end_ms"),
     sqlite_autoincrement=True,
 )

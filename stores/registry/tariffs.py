@@ -14,8 +14,8 @@ from core.calendar import Calendar, Step
 from core.errors import DomainError
 from core.schedule import Schedule
 from core.tariff import Market, RateKind, Tariff, Vector, vector
+from stores.registry.control_tables import market, tariff
 from stores.registry.promises import Promises, Rate
-from stores.registry.tables import market, tariff
 from stores.registry.versions import Versioned, Versions, scopes_of
 
 TariffRecord: TypeAlias = Versioned[Tariff]

@@ -11,8 +11,9 @@ import msgspec
 from sqlalchemy import Connection, Row, func, select
 
 from core.errors import ConflictError, DomainError
+from stores.registry.control_tables import control_stop, trust
 from stores.registry.database import Database
-from stores.registry.tables import control_stop, point, trust
+from stores.registry.tables import point
 
 log = logging.getLogger("promessa.stores")
 

@@ -23,7 +23,6 @@ from simulators.fieldmap import Drive, device_of
 from simulators.idf.causes import raise_heating_setpoints
 from simulators.idf.model import Idf, IdfObject
 from simulators.port import DescribedBuilding, described, load
-from simulators.port import SimulatedBuilding, load
 from tests.servers.modbus import free_port
 
 pytestmark = pytest.mark.system

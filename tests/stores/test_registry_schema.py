@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, text
 from core.errors import ConfigError, DomainError, StoreError
 from stores import migrations
 from stores.registry import Registry
-from stores.registry.tables import metadata
+from stores.registry.control_tables import metadata
 from tests.servers import postgresql
 
 DATABASES = ["sqlite", "postgresql"] if postgresql.IS_AVAILABLE else ["sqlite"]
