@@ -171,6 +171,5 @@ _DESIGNATED: Final = re.compile(
 
 
 def zone_said(description: str) -> str:
-    """Zone that a description names (``… setpoint for zone Liv``), or nothing."""
-    match = _DESIGNATED.search(description)
-    return match[1] if match else ""
+    """Zone that a description names last (``… to zone measurement for zone Liv``), or nothing."""
+    return next(reversed(_DESIGNATED.findall(description)), "")
