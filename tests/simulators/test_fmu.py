@@ -15,6 +15,7 @@ import pytest
 
 from core.errors import ConfigError, DomainError, UnavailableError
 from simulators.fmu import FmuBuilding
+from simulators.port import described, load
 from tests.simulators.fmi.archive import XML, archive, two_zones
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -203,6 +204,23 @@ def test_a_naming_file_says_what_the_description_does_not(fmu: Path, tmp_path: P
             building.write("ahu/fan-speed", 0.1)
         building.step(building.end_ms)
         assert building.read("gas") == building.read("gas/heating") > 0
+
+
+def test_a_module_with_an_fmu_is_plugged_in_by_its_name(
+    fmu: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "plugged_house.py").write_text(
+        "from datetime import UTC, date, datetime\n"
+        "from simulators.fmu import FmuBuilding\n"
+        "def build(start_ms, *, seed=0):\n"
+        "    first = datetime.fromtimestamp(start_ms / 1000, UTC).date()\n"
+        f"    return FmuBuilding({str(fmu)!r}, first, date(first.year + 1, 1, 1))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    building = described(load("plugged_house:build")(1_673_222_400_000, seed=3))
+    building.step(building.time_ms + HOUR_MS)
+    assert building.time_ms == 1_673_222_400_000 + HOUR_MS
+    building.close()
 
 
 def test_nothing_is_left_when_it_is_closed(fmu: Path, tmp_path: Path) -> None:
