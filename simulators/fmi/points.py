@@ -12,10 +12,11 @@ from core.errors import ConfigError
 from simulators.fmi.description import Description, Variable
 from simulators.fmi.energy import BUILDING_METERS, END_USE_METERS, registers_named, registers_of
 from simulators.fmi.naming import Named, Naming
-from simulators.fmi.roles import Role, plain_class, role_of, zone_said
+from simulators.fmi.roles import TEMPERATURE, Role, plain_class, role_of, zone_said
 from simulators.fmi.scale import Scale, scale_of
 
 _NUMBERS: Final = frozenset({"Real", "Integer", "Boolean", "Enumeration"})
+_COMFORT: Final = ("AirZoneTemperature", "OperativeZoneTemperature")
 _ONLY_ZONE: Final = "zone"
 
 
@@ -80,7 +81,7 @@ class _Candidate:
     activate: Variable | None = None
     zone: str = ""
     role: Role | None = None
-    tagged: bool = False
+    rank: int = 0
 
 
 def points_of(description: Description, naming: Naming | None = None) -> Found:
@@ -152,10 +153,15 @@ def _tagged(candidate: _Candidate, tags: Mapping[str, tuple[str, ...]]) -> list[
 
 
 def _judged(candidate: _Candidate, tags: Mapping[str, tuple[str, ...]]) -> _Candidate:
+    """Give a candidate its role. Where tags say which temperatures are those of zones, attics and garages are none."""
     kinds = [kind for kind, _ in _tagged(candidate, tags)]
     text, unit = candidate.main.description, candidate.scale.unit
     role = role_of(candidate.base, text, unit, kinds, written=candidate.input is not None)
-    return replace(candidate, role=role, tagged=bool(kinds))
+    said = any(tag.startswith(_COMFORT) for tag in tags)
+    if role is TEMPERATURE and said and not kinds:
+        role = None
+    rank = ("AirZoneTemperature" not in kinds) + ("operative" in text.casefold())
+    return replace(candidate, role=role, rank=rank)
 
 
 def _with_zones(candidates: list[_Candidate], tags: Mapping[str, tuple[str, ...]]) -> list[_Candidate]:
@@ -188,21 +194,25 @@ def _one_zone(candidates: list[_Candidate]) -> list[_Candidate]:
 
 
 def _settled(candidates: list[_Candidate]) -> Iterable[tuple[_Candidate, bool]]:
-    """Each candidate and whether it is plain: a role goes to one in each place, first to what can be handed back.
+    """Each candidate and whether it is plain: a role goes to one in each place.
 
-    An output of the same role shows what is in force where the one that is written does not.
+    First comes what can be handed back, and of temperatures the air's. An output of the same role shows what is in
+    force where the one that is written does not.
     """
-    held: dict[tuple[str, str], _Candidate] = {}
+    held: dict[tuple[str, str], list[_Candidate]] = {}
+    for c in sorted(candidates, key=lambda c: (c.activate is None, c.input is None, c.rank)):
+        if c.role is not None and (c.zone or not c.role.zoned):
+            held.setdefault((c.zone if c.role.zoned else "", c.role.name), []).append(c)
+    holders: dict[str, _Candidate] = {}
     shown: set[str] = set()
-    for c in sorted(candidates, key=lambda c: (c.activate is None, c.input is None, not c.tagged)):
-        if c.role is None or (c.role.zoned and not c.zone):
+    for first, *others in held.values():
+        if others and first.role is not None and first.role.alone:
             continue
-        key = (c.zone if c.role.zoned else "", c.role.name)
-        holder = held.setdefault(key, c)
-        if holder is not c and holder.output is None and c.output is not None and c.input is None:
-            held[key] = replace(holder, output=c.output)
-            shown.add(c.base)
-    holders = {c.base: c for c in held.values()}
+        outputs = [c for c in others if c.input is None]
+        if first.output is None and outputs:
+            first = replace(first, output=outputs[0].output)  # noqa: PLW2901
+            shown.add(outputs[0].base)
+        holders[first.base] = first
     return [(holders.get(c.base, c), c.base not in holders) for c in candidates if c.base not in shown]
 
 

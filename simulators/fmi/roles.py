@@ -24,6 +24,8 @@ class Role:
         Its class where it has no zone, or is one of several.
     unit
         In place of the unit it has; empty: the same.
+    alone
+        Where there are several, none of them is it: which one would be a guess.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Role:
     zoned: bool
     plain_class: str
     unit: str = ""
+    alone: bool = False
 
 
 HEATING_SETPOINT: Final = Role(
@@ -39,14 +42,19 @@ HEATING_SETPOINT: Final = Role(
 COOLING_SETPOINT: Final = Role(
     "cooling-setpoint", "Zone_Air_Cooling_Temperature_Setpoint", True, "Cooling_Temperature_Setpoint"
 )
+SETPOINT: Final = Role("temperature-setpoint", "Zone_Air_Temperature_Setpoint", True, "Temperature_Setpoint")
 TEMPERATURE: Final = Role("temperature", "Zone_Air_Temperature_Sensor", True, "Temperature_Sensor")
 CO2: Final = Role("co2", "Zone_CO2_Level_Sensor", True, "CO2_Level_Sensor")
 PEOPLE: Final = Role("people", "Occupancy_Count_Sensor", True, "Occupancy_Count_Sensor", "{person}")
 SUPPLY_SETPOINT: Final = Role(
     "supply-temperature-setpoint", "Leaving_Hot_Water_Temperature_Setpoint", False, "Temperature_Setpoint"
 )
-SUPPLY: Final = Role("supply-temperature", "Leaving_Hot_Water_Temperature_Sensor", False, "Temperature_Sensor")
-RETURN: Final = Role("return-temperature", "Entering_Hot_Water_Temperature_Sensor", False, "Temperature_Sensor")
+SUPPLY: Final = Role(
+    "supply-temperature", "Leaving_Hot_Water_Temperature_Sensor", False, "Temperature_Sensor", alone=True
+)
+RETURN: Final = Role(
+    "return-temperature", "Entering_Hot_Water_Temperature_Sensor", False, "Temperature_Sensor", alone=True
+)
 OUTDOOR: Final = Role("outdoor-temperature", "Outside_Air_Temperature_Sensor", False, "Temperature_Sensor")
 SUN: Final = Role("solar-irradiance", "Solar_Irradiance_Sensor", False, "Solar_Irradiance_Sensor")
 WIND: Final = Role("wind-speed", "Wind_Speed_Sensor", False, "Wind_Speed_Sensor")
@@ -62,7 +70,7 @@ _ZONE_TEMPERATURE: Final = re.compile(
     r"TRoo|TZon|\b(?:zone|room)\b.{0,20}temperature|\btemperature\b.{0,25}\b(?:zone|room)\b", re.IGNORECASE
 )
 _NOT_AIR: Final = re.compile(
-    r"\b(?:surface|wall|(?:floor|ceiling) (?:surface|temp)|radia|dew|wet|outdoor|outside|ambient|sky|operative)",
+    r"\b(?:surface|wall|(?:floor|ceiling) (?:surface|temp)|radia|dew|wet|outdoor|outside|ambient|sky)",
     re.IGNORECASE,
 )
 _OUTDOOR: Final = re.compile(
@@ -87,6 +95,9 @@ _WATER: Final = (
     (re.compile(r"\b(?:supply|leaving)\b", re.IGNORECASE), SUPPLY),
     (re.compile(r"\b(?:return|entering)\b", re.IGNORECASE), RETURN),
 )
+_HOT_SUPPLY: Final = re.compile(
+    r"\bsupply water\b|\bsupply temperature\b.*\b(?:heater|boiler|radiator|floor)", re.IGNORECASE
+)
 _COMMANDS: Final = (
     (re.compile(r"fan", re.IGNORECASE), "Fan_Command"),
     (re.compile(r"pum", re.IGNORECASE), "Pump_Command"),
@@ -104,7 +115,8 @@ _READ: Final = {
     "kW": "Thermal_Power_Sensor",
 }
 _ELECTRIC: Final = re.compile(r"electric|fan|pump|light|plug", re.IGNORECASE)
-_TAGGED: Final = {"AirZoneTemperature": TEMPERATURE, "CO2Concentration": CO2}
+_TAGGED: Final = {"AirZoneTemperature": TEMPERATURE, "OperativeZoneTemperature": TEMPERATURE, "CO2Concentration": CO2}
+"""Where comfort is judged by the operative temperature, that is what a thermostat there knows."""
 
 
 def role_of(name: str, description: str, unit: str, tags: Sequence[str], *, written: bool) -> Role | None:
@@ -138,9 +150,10 @@ def _setpoint(name: str, text: str) -> Role | None:
     if not _PLANT.search(text):
         if _HEATING.search(text) and not _COOLING.search(name):
             return HEATING_SETPOINT
-        return COOLING_SETPOINT if _COOLING.search(text) else None
-    hot_water = re.search(r"supply water", text, re.IGNORECASE) and not _COLD.search(text)
-    return SUPPLY_SETPOINT if hot_water else None
+        if _COOLING.search(text):
+            return COOLING_SETPOINT
+        return SETPOINT if _ZONE_TEMPERATURE.search(text) else None
+    return SUPPLY_SETPOINT if _HOT_SUPPLY.search(text) and not _COLD.search(text) else None
 
 
 def _temperature(text: str) -> Role | None:

@@ -170,6 +170,85 @@ def test_a_zone_in_short_is_the_zone_of_the_tag() -> None:
     assert "electricity/heating" in points  # a heat pump heats
 
 
+def test_a_temperature_that_no_tag_names_is_no_zone_where_others_are_tagged() -> None:
+    attic = output("reaTAti_y", "K", "Air temperature of zone Ati")
+    living = output("conHeaLiv_reaTZon_y", "K", "Air temperature of zone Liv")
+    assert set(found(fmu(attic, living))) == {"ati/temperature", "liv/temperature"}
+    tagged = found(fmu(attic, living, **{"AirZoneTemperature[Liv]": ["conHeaLiv_reaTZon_y"]}))
+    assert {name: p.brick_class for name, p in tagged.items()} == {
+        "reatati": "Temperature_Sensor",
+        "liv/temperature": "Zone_Air_Temperature_Sensor",
+    }
+
+
+def test_an_operative_temperature_counts_where_the_air_is_not_measured() -> None:
+    operative = output("reaTRoo_y", "K", "Operative zone temperature")
+    air = output("reaTZon_y", "K", "Zone air temperature")
+    alone = found(fmu(operative, *overwrite("oveTSet", "K", "Zone operative temperature setpoint")))
+    assert {name: p.brick_class for name, p in alone.items()} == {
+        "zone/temperature": "Zone_Air_Temperature_Sensor",
+        "zone/temperature-setpoint": "Zone_Air_Temperature_Setpoint",
+    }
+    both = found(fmu(operative, air))
+    assert both["zone/temperature"].reads[0].variable is air
+    tagged = found(fmu(operative, air, **{"OperativeZoneTemperature[1]": ["reaTRoo_y"]}))
+    assert tagged["zone-1/temperature"].reads[0].variable is operative
+
+
+def test_water_of_several_plants_is_not_guessed() -> None:
+    coil = [
+        output("hvac_reaAhu_THeaCoiRet_y", "K", "Heating coil return water temperature measurement for AHU"),
+        output("hvac_reaAhu_THeaCoiSup_y", "K", "Heating coil supply water temperature measurement for AHU"),
+        output("chi_reaTSup_y", "K", "Supply water temperature of chiller"),
+    ]
+    heat_pump = [
+        output("heaPum_reaTRet_y", "K", "Return water temperature of heat pump"),
+        output("heaPum_reaTSup_y", "K", "Supply water temperature of heat pump"),
+    ]
+    assert {"supply-temperature", "return-temperature", "chi-reatsup"} == set(found(fmu(*coil)))
+    several = found(fmu(*coil, *heat_pump))
+    assert {p.brick_class for p in several.values()} == {"Temperature_Sensor"}
+    assert len(several) == 5
+
+
+@pytest.mark.parametrize(
+    ("base", "description", "name"),
+    [
+        ("oveTSetSup", "Supply temperature setpoint of the heater", "supply-temperature-setpoint"),
+        ("oveTSetSup", "Supply water temperature setpoint to radiators", "supply-temperature-setpoint"),
+        ("hvac_oveAhu_TSupSet", "Supply air temperature setpoint for AHU", "hvac-oveahu-tsupset"),
+        ("chi_oveTSet", "Supply chilled water temperature setpoint", "chi-ovetset"),
+        ("oveTSetHea", "Zone operative temperature setpoint for heating", "zone/heating-setpoint"),
+        ("con_oveTSetCoo", "Zone temperature setpoint for cooling", "zone/cooling-setpoint"),
+        ("oveTSetRooHea", "", "zone/heating-setpoint"),
+        ("floor1_zon2_oveTSetRooCoo", "cooling temperature set point in zone 2", "zone-2/cooling-setpoint"),
+    ],
+)
+def test_set_points_are_told_apart(base: str, description: str, name: str) -> None:
+    assert set(found(fmu(*overwrite(base, "K", description)))) == {name}
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "registers"),
+    [
+        ("chi_reaPChi_y", "Electric power consumed by chiller", {"electricity", "electricity/cooling"}),
+        ("heaPum_reaPHeaPum_y", "Electric power consumed by heat pump", {"electricity", "electricity/heating"}),
+        (
+            "hvac_reaAhu_PPumHea_y",
+            "Electrical power measurement of heating coil pump",
+            {"electricity", "electricity/pumps"},
+        ),
+        ("hvac_reaAhu_PFanSup_y", "Electrical power measurement of supply fan", {"electricity", "electricity/fans"}),
+        ("boi_reaGasBoi_y", "Boiler gas power use", {"gas", "gas/heating"}),
+        ("reaQ_y", "District heating power for domestic hot water", {"district-heat", "district-heat/hot-water"}),
+        ("reaHeaLiv_y", "Heating delivered to Liv", set()),
+        ("reaP_y", "Total electrical power", set()),  # its parts may be there as well
+    ],
+)
+def test_energy_without_tags_is_what_descriptions_say(name: str, description: str, registers: set[str]) -> None:
+    assert {p.name for p in found(fmu(output(name, "W", description))).values() if p.register} == registers
+
+
 def test_zones_that_are_numbers_become_names() -> None:
     points = found(fmu(output("TZone_y", "K"), **{"AirZoneTemperature[1]": ["TZone_y"]}))
     assert list(points) == ["zone-1/temperature"]

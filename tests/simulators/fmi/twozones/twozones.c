@@ -2,7 +2,8 @@
 
    C dT/dt = (U + V u) (Tout - T) + K (Tother - T) + P + G, in explicit steps of 10 s, for zones north and south;
    P = Pmax min(1, max(0, Tset - T)), Tset 21 degC from 7 to 19 h and 16 degC else, gas = (Pnorth + Psouth) / 0.9,
-   fan power 400 u^3 with u = 0.3 unless written, G a gain in the north, Tout = 5 + 5 sin(2 pi (t / day - 0.25)).
+   fan power 400 u^3 with u = 0.3 unless written, G a gain in the north, 1 kW of photovoltaic
+   power from 10 to 14 h, Tout = 5 + 5 sin(2 pi (t / day - 0.25)).
    test_fmu.py has the same in numpy. */
 
 #include <math.h>
@@ -14,7 +15,7 @@
 #define DAY 86400.0
 #define KELVIN 273.15
 enum { SET_NORTH, SET_SOUTH, FAN, GAIN, INPUTS };              /* real inputs; the first three have an activation */
-enum { T_NORTH = 10, T_SOUTH, GAS, P_FAN, T_OUT, FORCE_NORTH, FORCE_SOUTH, CO2, ALTITUDE, CEILING }; /* real outputs */
+enum { T_NORTH = 10, T_SOUTH, GAS, P_FAN, T_OUT, FORCE_NORTH, FORCE_SOUTH, CO2, ALTITUDE, CEILING, P_SUN }; /* real outputs */
 enum { FAULT = 3, FLAGS };
 
 typedef struct {
@@ -81,6 +82,7 @@ fmi2Status fmi2GetReal(fmi2Component c, const fmi2ValueReference r[], size_t n, 
         case FORCE_NORTH: case FORCE_SOUTH: value[i] = set_point(b, r[i] - FORCE_NORTH); break;
         case CO2: value[i] = 420 + 40 * people(b); break;
         case ALTITUDE: value[i] = M_PI / 6; break;
+        case P_SUN: value[i] = hour(b) >= 10 && hour(b) < 14 ? -1000 : 0; break;
         case CEILING: value[i] = 1000; break;
         default: return fmi2Error;
     }
