@@ -7,15 +7,18 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from control.record import HOLIDAY, Record
 from control.view import Occupancy
 from core.calendar import MINUTE_MS, Calendar
 from predict.series import Floats
 
+Bools = NDArray[np.bool_]
 PRESENT_SHARE: Final = 0.07
 """Of the most people ever seen: fewer are a round of the watch or the last to leave, not use of the zone."""
 SLOT_MIN: Final = 15
@@ -219,7 +222,7 @@ def _bridged(
     """Gaps between two presences of no more than `longest` slots filled."""
     filled = present.copy()
     where = np.flatnonzero(present)
-    for before, after in zip(where[:-1], where[1:], strict=True):
+    for before, after in pairwise(where):
         if 1 < after - before <= longest + 1:
             filled[before:after] = True
     return filled

@@ -53,7 +53,7 @@ def remember(view: BuildingView) -> Memory:
 
 
 def propose(view: BuildingView) -> list[Proposal]:
-    """The set-point of every system that has one: never warmer than its mixed air, so that nothing is heated to be cooled.
+    """The set-point of every system that has one: never warmer than its mixed air, so that no air is heated for it.
 
     Only the share of the air that is cooled below its mixture and heated again in the zones is saved.
     """

@@ -52,7 +52,7 @@ def need(zone: Zone) -> tuple[float, float]:
 
 
 def needed_share(view: BuildingView, system: AirSystem) -> float | None:
-    """Share of outdoor air that the people of a system need, 0 to 1; None: not known, the system's own minimum holds."""
+    """Share of outdoor air that a system's people need, 0 to 1; None: not known, its own minimum holds."""
     needs = [need(zone) for zone in served(view, system)]
     now, most = sum(n for n, _ in needs), sum(m for _, m in needs)
     if now == 0:

@@ -41,6 +41,7 @@ UNITS: Final[dict[str, Unit]] = {
     "m3/h": Unit("flow", 1 / 3600),
     "m3/s": Unit("flow", 1.0),
     "L/s": Unit("flow", 1e-3),
+    "kg/s": Unit("mass flow", 1.0),
     "Pa": Unit("pressure", 1.0),
     "kPa": Unit("pressure", 1e3),
     "bar": Unit("pressure", 1e5),

@@ -180,7 +180,8 @@ class EnergyPlusBuilding:
         said = errors.read_text(errors="replace").splitlines() if errors.exists() else []
         severe = [line.strip(" *") for line in said if "** Severe" in line or "**  Fatal" in line]
         log = self.output / "engine.log"
-        return "; ".join(severe[:3]) or log.read_text(errors="replace")[-300:].strip() or "it gives no reason"
+        last = log.read_text(errors="replace")[-300:].strip() if log.exists() else "its files are gone, it was closed"
+        return "; ".join(severe[:3]) or last or "it gives no reason"
 
     def _found(self) -> tuple[ModelPoint, ...]:
         """Points that this model really has; a set-point without its actuator is an error, not a silence."""

@@ -1,1 +1,1 @@
-"""Model predictive control: zones as a linear model, their heat as a linear programme, and what to do with its answer."""
+"""Model predictive control: zones as linear models, their heat as a linear programme, and what its answer means."""

@@ -88,6 +88,9 @@ advice: Final = Table(
         sqlite_where=text("ended_ms IS NULL"),
         postgresql_where=text("ended_ms IS NULL"),
     ),
+    sqlite_autoincrement=True,
+)
+
 
 def _versions(name: str) -> Table:
     """Table of records of which every version is kept, with who entered it, when and why."""

@@ -31,6 +31,7 @@ class Words(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Replace what a database may refuse."""
         return None if value is None else value.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 

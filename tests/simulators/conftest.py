@@ -2,4 +2,5 @@
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("pyenergyplus") else ["test_energyplus.py"]
+_EXTRAS = {"pyenergyplus": "test_energyplus.py", "fmpy": "test_fmu.py"}
+collect_ignore = [test for package, test in _EXTRAS.items() if find_spec(package) is None]
