@@ -14,8 +14,7 @@ from control.ledger import Ledger
 from control.trust import effective_mode, is_same_value, weigh
 from control.view import Proposal
 from core.commands import Command
-from core.config.models import Control
-from core.priority import Slot
+from core.config.control import Control
 from stores.registry import Advice, AdviceState, Registry, Trust
 
 log = logging.getLogger("promessa.control")
@@ -83,7 +82,7 @@ def settle(
                 id=uuid4().hex,
                 building=building,
                 point=point,
-                slot=Slot.SUPERVISORY if command is None else command.slot,
+                slot=proposal.slot,
                 value=value,
                 strategy=proposal.strategy,
                 model=proposal.model,

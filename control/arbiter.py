@@ -9,7 +9,6 @@ from typing import Final
 from control.view import Proposal
 from core.commands import Command
 from core.points import Limits
-from core.priority import Slot
 
 BY: Final = "control"
 INTERVALS_TO_EXPIRY: Final = 3
@@ -91,7 +90,7 @@ def arbitrate(
             wanted = not _must_rest(before, value, limits, now_ms)
         if wanted:
             expires_ms = now_ms + INTERVALS_TO_EXPIRY * interval_ms
-            command = Command(new_id(), point.id, Slot.SUPERVISORY, value, BY, proposal.why, now_ms, expires_ms)
+            command = Command(new_id(), point.id, proposal.slot, value, BY, proposal.why, now_ms, expires_ms)
             commands.append((command, proposal))
     return commands
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from control.view import BuildingView, Proposal
+from control.view import BuildingView, Correction, Proposal
 from core.calendar import HOUR_MS
 from core.points import Point
 from predict.causes.explanation import (
@@ -94,28 +94,6 @@ class Keeping:
         if self.late_h is None or self.late_h < LATE_H:
             return False
         return self.late_before_h is None or self.late_h >= self.late_before_h + LATE_H
-
-
-@dataclass(frozen=True, slots=True)
-class Correction:
-    """A set-point restored to what was agreed.
-
-    Attributes
-    ----------
-    kind
-        ``setpoint``: while people are there; ``schedule``: while they are not.
-    point
-        Id of the set-point.
-    value_c
-        Agreed, degrees Celsius.
-    why
-        One sentence.
-    """
-
-    kind: str
-    point: str
-    value_c: float
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,19 +237,20 @@ def corrections_of(items: Iterable[WorkItem], now_ms: int) -> list[Correction]:
     ]
 
 
-def propose(view: BuildingView, corrections: Sequence[Correction]) -> list[Proposal]:
+def propose(view: BuildingView) -> list[Proposal]:
     """Set-points restored to what was agreed, each inside the comfort band and only where its zone is measured."""
     proposals = []
-    opens_h = None if view.occupancy.changes_ms is None else (view.occupancy.changes_ms - view.now_ms) / HOUR_MS
     for zone in view.zones:
+        occupied, changes_ms = zone.occupancy.is_occupied, zone.occupancy.changes_ms
+        opens_h = None if changes_ms is None else (changes_ms - view.now_ms) / HOUR_MS
         if zone.temperature.value is None:
             continue
-        for one in corrections:
+        for one in view.corrections:
             if one.point != zone.setpoint.id:
                 continue
-            if one.kind == "setpoint" and view.occupancy.is_occupied:
+            if one.kind == "setpoint" and occupied:
                 value = min(max(one.value_c, view.comfort.minimum_c), view.comfort.maximum_c)
-            elif one.kind == "schedule" and not view.occupancy.is_occupied and (opens_h is None or opens_h > PREHEAT_H):
+            elif one.kind == "schedule" and not occupied and (opens_h is None or opens_h > PREHEAT_H):
                 value = max(one.value_c, view.comfort.setback_c)
             else:
                 continue

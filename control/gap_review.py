@@ -9,7 +9,8 @@ import numpy as np
 from control.gap_action import PREHEAT_H, Finding, Keeping, act
 from control.view import COMFORT_MARGIN_K
 from core.calendar import HOUR_MS, Calendar, Step
-from core.config.models import Building, Control
+from core.config.control import Control
+from core.config.models import Building
 from core.points import Point
 from core.schedule import Schedule
 from predict.causes.roles import meter_kind

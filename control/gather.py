@@ -7,15 +7,29 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from control import correction
+from control.habit import HabitWeek
 from control.layout import Layout, SystemLayout, ZoneLayout
 from control.learning import Learnt, agendas, learn_habits, learn_presences, learn_warm_ups
 from control.observer import observe
 from control.occupancy import PRESENT_SHARE, Agenda
+from control.policies import heated_hours
 from control.record import Record
 from control.season import season_at
-from control.view import NOT_MEASURED, BuildingView, Comfort, Input, Memory, MeterGap, Occupancy
+from control.view import (
+    NOT_MEASURED,
+    AirHabit,
+    BuildingView,
+    Comfort,
+    Correction,
+    Input,
+    Memory,
+    MeterGap,
+    Occupancy,
+    Season,
+)
 from core.calendar import HOUR_MS, MINUTE_MS, Calendar, Step
-from core.config.models import Building, Control
+from core.config.control import Control
+from core.config.models import Building
 from core.errors import DomainError, NotFoundError
 from core.points import Point
 from core.readings import Quality, Reading, is_usable, quality_name
@@ -31,6 +45,8 @@ ZONE_PEOPLE: Final = "Occupancy_Count_Sensor"
 ZONE_COOLING: Final = "Zone_Air_Cooling_Temperature_Setpoint"
 HEATING_WORDS: Final = ("Gas", "Heating", "Hot_Water", "Steam", "Thermal")
 """A meter whose Brick class holds one of these shows heating."""
+CLOCK_TOLERANCE_S: Final = 300
+"""A reading further ahead was made while a clock was wrong."""
 LEARN_DAYS: Final = 28
 _LEARN_STEP: Final = Step.MINUTE_15
 _LEARN_STEP_MS: Final = 15 * MINUTE_MS
@@ -48,6 +64,8 @@ def view_building(
     learnt: Learnt,
     plans: Mapping[str, Agenda],
     last_seen: dict[str, int],
+    season: Season | None = None,
+    corrections: Sequence[Correction] = (),
 ) -> BuildingView:
     """A building as its newest readings show it.
 
@@ -59,7 +77,11 @@ def view_building(
         What is expected of each zone, by its name; used where nobody has entered opening hours.
     last_seen
         When people were last counted in a zone, UTC milliseconds; updated.
+    season
+        What the policies on record say; None: the configured heating seasons count.
     """
+    if season is None:
+        season = season_at(calendar.local(now_ms), settings.heating_seasons)
     latest = store.latest(list(layout.points))
     inputs = {point_id: judge_input(latest.get(point_id), now_ms, settings.stale_after_s) for point_id in layout.points}
     note_people(layout, inputs, learnt, last_seen, now_ms)
@@ -75,12 +97,28 @@ def view_building(
         calendar=calendar,
         now_ms=now_ms,
         comfort=Comfort(settings.comfort_minimum, settings.comfort_maximum, settings.setback),
-        season=season_at(calendar.local(now_ms), settings.heating_seasons),
+        season=season,
         last_seen=last_seen,
         opening=opening,
         gaps=gaps,
+        corrections=tuple(corrections),
         memory=memory,
     )
+
+
+def heated_today_h(
+    store: ReadingStore, calendar: Calendar, layout: Layout, *, now_ms: int, setback_c: float
+) -> float | None:
+    """Hours of the local day in which any heating set-point stood above the set-back; None: nobody knows."""
+    start_ms = calendar.midnight(calendar.day_of(now_ms))
+    changes = []
+    for zone in layout.zones:
+        means = store.aggregate(zone.heating.id, start_ms, now_ms, _LEARN_STEP, calendar).mean
+        known = [(start_ms + k * _LEARN_STEP_MS, float(c)) for k, c in enumerate(means) if c == c]  # noqa: PLR0124 - not NaN
+        if not known:
+            return None
+        changes.append(known)
+    return heated_hours(changes, day_start_ms=start_ms, now_ms=now_ms, setback_c=setback_c)
 
 
 def layout_of(building: str, settings: Control, points: Mapping[str, Point]) -> Layout:
@@ -138,6 +176,8 @@ def judge_input(reading: Reading | None, now_ms: int, stale_after_s: int) -> Inp
     if reading is None:
         return Input(None, "never read")
     age_s = (now_ms - reading.time_ms) / 1000
+    if age_s < -CLOCK_TOLERANCE_S:
+        return Input(None, f"its newest reading is {-age_s / 60:.0f} min ahead of the clock")
     if age_s > stale_after_s:
         return Input(None, f"no reading for {age_s / 60:.0f} min")
     if not is_usable(reading.quality) or reading.quality == Quality.UNCERTAIN_STUCK:
@@ -170,7 +210,8 @@ def learn_building(
 
     now_ms = calendar.floor(now_ms, _LEARN_STEP)
     record = record_of(now_ms - LEARN_DAYS * 24 * HOUR_MS, now_ms)
-    habits, air = {}, {}
+    habits: dict[str, HabitWeek] = {}
+    air: dict[str, AirHabit] = {}
     if settings.reference_start and settings.reference_end:
         reference = record_of(calendar.midnight(settings.reference_start), calendar.midnight(settings.reference_end))
         habits, air = learn_habits(layout, reference)

@@ -76,6 +76,13 @@ class Layout:
     supply_water: Point | None = None
 
     @property
+    def driven(self) -> tuple[Point, ...]:
+        """All points that may be driven."""
+        found = [point for zone in self.zones for point in (zone.heating, zone.cooling)]
+        found += [point for system in self.systems for point in (system.fan, system.outdoor_air, system.supply)]
+        return tuple(point for point in (*found, self.supply_water) if point is not None)
+
+    @property
     def points(self) -> tuple[str, ...]:
         """Ids of everything that decisions look at."""
         found = [self.outdoor, self.sun, *self.heat_meters]

@@ -11,23 +11,27 @@ from typing import Final
 from broker.client import BrokerClient, Message
 from control.advice import obey_stop, settle
 from control.dispatch import Dispatcher, is_result
-from control.gather import heating_gaps, layout_of, learn_building, view_building
+from control.gap_action import corrections_of
+from control.gather import heated_today_h, heating_gaps, layout_of, learn_building, view_building
 from control.layout import Layout
 from control.learning import Learnt
 from control.ledger import Ledger
 from control.occupancy import Agenda
+from control.policies import bound, season_of
 from control.strategy import decide
+from control.trial import stand_down
 from control.view import BuildingView, Memory, MeterGap, Proposal
 from core.calendar import HOUR_MS, Calendar
 from core.clock import Clock
 from core.codec import Stored, decode_message
+from core.config.control import Control as Settings
 from core.config.models import Building, Config
-from core.config.models import Control as Settings
 from core.errors import CodecError, ConfigError, DomainError, PromessaError, UnavailableError
 from core.points import Point
+from core.policy import Aspect, resolve
 from core.topics import Channel, Topic, every, parse_topic
 from stores.port import ReadingStore
-from stores.registry import Registry
+from stores.registry import Registry, WorkState
 
 log = logging.getLogger("promessa.control")
 
@@ -217,11 +221,26 @@ class Control:
         points = {point.id: point for point in self._registry.points(building_id)}
         layout = layout_of(building_id, case.settings, points)
         self._refresh(case, layout, points, data_ms)
+        rules = [record.value for record in self._registry.policies(building_id)]
+        holds = resolve(rules, building_id, case.calendar.local(data_ms))
+        heated_h = None
+        if holds.hours_per_day is not None:
+            heated_h = heated_today_h(
+                self._store, case.calendar, layout, now_ms=data_ms, setback_c=case.settings.setback
+            )
+        items = self._registry.work_items(building_id, state=WorkState.CORRECTED)
         view = view_building(
             self._store, case.settings, case.calendar, layout, now_ms=data_ms, memory=case.memory, gaps=case.gaps,
             learnt=case.learnt, plans=case.plans, last_seen=case.last_seen,
+            season=season_of(holds, heated_h) if any(rule.speaks_of(Aspect.SEASON) for rule in rules) else None,
+            corrections=corrections_of(items, data_ms),
         )  # fmt: skip
         proposals, memory = decide(view)
+        proposals = bound(
+            proposals, holds, layout.driven, setback_c=case.settings.setback,
+            is_occupied=any(zone.occupancy.is_occupied for zone in view.zones), heated_h=heated_h,
+        )  # fmt: skip
+        proposals = stand_down(self._registry.running_trial(building_id), proposals, data_ms)
         command_ids = self._drive(case.settings, view, proposals)
         case.memory, case.decided_slot = memory, case.slot_of(data_ms)
         self.decisions[building_id] = Decision(view, proposals, command_ids)

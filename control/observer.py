@@ -14,6 +14,7 @@ from control.view import (
     AirSystem,
     BuildingView,
     Comfort,
+    Correction,
     Habit,
     Input,
     Memory,
@@ -39,6 +40,7 @@ def observe(
     last_seen: Mapping[str, int],
     opening: Occupancy | None = None,
     gaps: Sequence[MeterGap] = (),
+    corrections: tuple[Correction, ...] = (),
     memory: Memory,
 ) -> BuildingView:
     """A building as its newest inputs show it.
@@ -109,5 +111,6 @@ def observe(
         air=tuple(map(system_of, layout.systems)),
         supply_setpoint=layout.supply_water,
         gaps=tuple(gaps),
+        corrections=corrections,
         memory=memory,
     )

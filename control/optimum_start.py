@@ -41,7 +41,7 @@ def remember(view: BuildingView) -> Memory:
             continue
         planned = view.plan.get(zone.setpoint.id)
         if planned is not None:
-            if planned.heat and zone.temperature.value is not None:
+            if planned.heat and zone.temperature.value is not None and view.now_ms >= planned.from_ms:
                 preheating[zone.setpoint.id] = starts_ms
             continue
         lead = lead_h(view, zone)

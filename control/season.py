@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from control.view import BuildingView, Heating, Proposal, Season
-from core.config.models import HeatingSeason
+from core.config.control import HeatingSeason
 
 RUN_OUT_AFTER: Final = timedelta(days=200)
 """Longer than any summer: if the last season on record ended before that, nobody has written the new one down."""

@@ -6,8 +6,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from control import cooling, correction, fans, optimum_start, season, setback, supply, supply_air, ventilation
+from control import (
+    cooling,
+    correction,
+    fans,
+    gap_action,
+    optimum_start,
+    season,
+    setback,
+    supply,
+    supply_air,
+    ventilation,
+)
 from control.view import BuildingView, Memory, Proposal
+from core.priority import Slot
 
 REMEMBER: Final[tuple[Callable[[BuildingView], Memory], ...]] = (
     correction.remember,
@@ -19,6 +31,7 @@ REMEMBER: Final[tuple[Callable[[BuildingView], Memory], ...]] = (
 PROPOSE: Final[tuple[Callable[[BuildingView], list[Proposal]], ...]] = (
     season.propose,
     optimum_start.propose,
+    gap_action.propose,
     correction.propose,
     setback.propose,
     cooling.propose,
@@ -27,15 +40,15 @@ PROPOSE: Final[tuple[Callable[[BuildingView], list[Proposal]], ...]] = (
     ventilation.propose,
     supply_air.propose,
 )
-"""The first that speaks for a point is heard."""
+"""The first that speaks for a slot of a point is heard."""
 
 
 def decide(view: BuildingView) -> tuple[list[Proposal], Memory]:
     """What each point of a building should be told now, and what to remember for the next decision; pure."""
     for remember in REMEMBER:
         view = replace(view, memory=remember(view))
-    heard: dict[str, Proposal] = {}
+    heard: dict[tuple[str, Slot], Proposal] = {}
     for propose in PROPOSE:
         for proposal in propose(view):
-            heard.setdefault(proposal.point.id, proposal)
+            heard.setdefault((proposal.point.id, proposal.slot), proposal)
     return list(heard.values()), view.memory

@@ -304,12 +304,37 @@ class Planned:
         Whether the zone is to be heated now although nobody is there, or further than people need.
     target_c
         Set-point that does it, degrees Celsius.
+    from_ms
+        When to begin, UTC milliseconds.
     why
         One sentence.
     """
 
     heat: bool
     target_c: float
+    from_ms: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A set-point restored to what was agreed.
+
+    Attributes
+    ----------
+    kind
+        ``setpoint``: while people are there; ``schedule``: while they are not.
+    point
+        Id of the set-point.
+    value_c
+        Agreed, degrees Celsius.
+    why
+        One sentence.
+    """
+
+    kind: str
+    point: str
+    value_c: float
     why: str
 
 
@@ -327,6 +352,8 @@ class BuildingView:
         Outdoor air temperature, degrees Celsius.
     gaps
         Of the meters that heating shows in.
+    corrections
+        Set-points and schedules that a gap was explained by, to be put right; see `control.gap_action`.
     plan
         What predictive control wants, by set-point id; a zone without one is left to the rules.
     """
@@ -341,6 +368,7 @@ class BuildingView:
     air: tuple[AirSystem, ...] = ()
     supply_setpoint: Point | None = None
     gaps: tuple[MeterGap, ...] = ()
+    corrections: tuple[Correction, ...] = ()
     plan: Mapping[str, Planned] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
 

@@ -7,19 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from core.config.models import (
-    Building,
-    Config,
-    Control,
-    Device,
-    DevicePoint,
-    Gateway,
-    HeatingSeason,
-    Registry,
-    Site,
-    SqliteStore,
-    Store,
-)
+from core.config.control import Control, HeatingSeason
+from core.config.models import Building, Config, Device, DevicePoint, Gateway, Registry, Site, SqliteStore, Store
 from core.errors import ConfigError
 from core.points import Measure, Plausible
 from simulators import calvino

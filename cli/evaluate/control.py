@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 RESULTS: Final = "eplusout.sql"
 TRACE: Final = "trace.parquet"
+_SHOWN: Final = (
+    "ener_kwh_m2", "tdis_k_h", "lowered_k_h", "short_of_air_h", "no_air_h", "decision_ms", "slowest_decision_ms"
+)  # fmt: skip
 
 
 class Controller(StrEnum):
@@ -36,6 +39,7 @@ class Controller(StrEnum):
 
 
 def control(
+    *,
     out_dir: Annotated[Path, typer.Option("--out", help="Directory for the engine's results and trace.parquet.")],
     model: Annotated[Path | None, typer.Option(help="EnergyPlus model (IDF).")] = None,
     weather: Annotated[Path | None, typer.Option(help="Weather file (EPW).")] = None,
@@ -74,7 +78,15 @@ def control(
         print_json(report)
         return
     table = Table("figure", "value", box=None)
-    for name in ("ener_kwh_m2", "tdis_k_h", "lowered_k_h", "short_of_air_h", "decision_ms", "slowest_decision_ms"):
+    for name in (
+        "ener_kwh_m2",
+        "tdis_k_h",
+        "lowered_k_h",
+        "short_of_air_h",
+        "no_air_h",
+        "decision_ms",
+        "slowest_decision_ms",
+    ):
         table.add_row(name, number(report.get(name)))
     for meter, kwh in report["end_uses_kwh"].items():
         table.add_row(meter, f"{number(kwh)} kWh")
@@ -101,6 +113,7 @@ def run(supervisor: Supervisor, out_dir: Path, learn_days: int, *, show: bool = 
                 supervisor.control()
             progress.update(task, completed=(simulated.time_ms - start_ms) / 86_400_000)
     skip = learn_days * 86_400_000 // simulated.step_ms
+    short_h, still_h = trace.short_of_air_h(skip)
     decisions = np.array(supervisor.decide_s or [0.0]) * 1000
     return {
         "zones": len(supervisor.layout.zones),
@@ -108,7 +121,8 @@ def run(supervisor: Supervisor, out_dir: Path, learn_days: int, *, show: bool = 
         "decision_ms": float(np.median(decisions)),
         "slowest_decision_ms": float(decisions.max()),
         "lowered_k_h": trace.lowered_k_h(skip),
-        "short_of_air_h": trace.short_of_air_h(skip),
+        "short_of_air_h": short_h,
+        "no_air_h": still_h,
         "end_uses_kwh": trace.energies_kwh(skip),
     }
 

@@ -101,10 +101,11 @@ class Trace:
             found.append(float(np.nansum(lower[there]) * step_h))
         return float(np.mean(found)) if found else 0.0
 
-    def short_of_air_h(self, skip: int) -> float:
+    def short_of_air_h(self, skip: int) -> tuple[float, float]:
         """Hours in which a running system gave less than 95 % of the outdoor air that ASHRAE 62.1 scales to its people.
 
-        Mean of the systems, while people use their zones.
+        Mean of the systems, while people use their zones; and the hours in which no air moved although people were
+        there, as where a unit's own fan cycles.
         """
         step_h = self._building.step_ms / 3.6e6
         found = []
@@ -125,8 +126,12 @@ class Trace:
                     most += presence.peak * a_person + area
             flow = np.maximum(np.nan_to_num(self.column(f"{name}/supply-flow"), nan=1.0), habit.flow or 0.0)
             short = self.column(f"{name}/outdoor-air") * flow < 0.95 * habit.outdoor_air * now / max(most, 1e-9)
-            found.append(float(np.sum((short & used)[skip:]) * step_h))
-        return float(np.mean(found)) if found else 0.0
+            runs = self.column(f"{name}/fan") > 0 if f"{name}/fan" in self._names else np.ones(len(short), bool)
+            found.append((float(np.sum((short & used & runs)[skip:])), float(np.sum((used & ~runs)[skip:]))))
+        if not found:
+            return 0.0, 0.0
+        less, none = np.mean(np.array(found), axis=0) * step_h
+        return float(less), float(none)
 
     def write(self, target: Path) -> int:
         """Write the table; returns its rows.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from scipy.optimize import linprog
@@ -99,71 +99,88 @@ def solve(models: list[ZoneModel], inside_c: Floats, mass_c: Floats, ahead: Hori
     Variables, in blocks of zones times N: temperature, mass, heat, too cold, too hot; then N each of cheap energy,
     dear energy and energy over the limit. Solved by HiGHS.
     """
-    zones, n = len(models), len(ahead.price)
-    size = zones * n
-    temp, mass, heat, cold, hot = (np.arange(size).reshape(zones, n) + k * size for k in range(5))
-    cheap, dear, over = (np.arange(n) + 5 * size + k * n for k in range(3))
-    total = 5 * size + 3 * n
+    at = _Places(len(models), len(ahead.price))
+    equal, upper = _Rows(at.total), _Rows(at.total)
+    _dynamics(equal, at, models, inside_c, mass_c, ahead)
+    row = equal.add(np.zeros(at.steps))
+    for z in range(at.zones):
+        equal.put(row, at.heat[z], cost.kwh_per_k[z])
+    equal.put(row, at.cheap, -1.0)
+    equal.put(row, at.dear, -1.0)
+    row = upper.add(-ahead.lowest_c.ravel())
+    upper.put(row, at.inside.ravel(), -1.0)
+    upper.put(row, at.cold.ravel(), -1.0)
+    row = upper.add(ahead.highest_c.ravel())
+    upper.put(row, at.inside.ravel(), 1.0)
+    upper.put(row, at.hot.ravel(), -1.0)
+    if ahead.limit_kwh is not None:
+        row = upper.add(np.full(at.steps, ahead.limit_kwh))
+        for block, sign in ((at.cheap, 1.0), (at.dear, 1.0), (at.over, -1.0)):
+            upper.put(row, block, sign)
+    bounds = np.zeros((at.total, 2))
+    bounds[:, 1] = np.inf
+    bounds[at.inside.ravel(), 0] = bounds[at.mass.ravel(), 0] = -np.inf
+    bounds[at.heat, 1] = np.array([model.capacity_k for model in models])[:, None]
+    bounds[at.cheap, 1] = cost.knee_kwh
+    found = linprog(
+        _prices(at, ahead, cost), A_ub=upper.matrix(), b_ub=upper.right, A_eq=equal.matrix(), b_eq=equal.right,
+        bounds=bounds, method="highs",
+    )  # fmt: skip
+    if found.x is None:
+        return None
+    return Solution(found.x[at.inside], found.x[at.heat], found.x[at.cold], found.x[at.over])
+
+
+class _Places:
+    """Where each variable stands: blocks of shape (zones, N), then those of shape (N,)."""
+
+    def __init__(self, zones: int, steps: int) -> None:
+        self.zones, self.steps = zones, steps
+        size = zones * steps
+        self.inside, self.mass, self.heat, self.cold, self.hot = (
+            np.arange(size).reshape(zones, steps) + k * size for k in range(5)
+        )
+        self.cheap, self.dear, self.over = (np.arange(steps) + 5 * size + k * steps for k in range(3))
+        self.total = 5 * size + 3 * steps
+
+
+def _dynamics(
+    rows: _Rows, at: _Places, models: list[ZoneModel], inside_c: Floats, mass_c: Floats, ahead: Horizon
+) -> None:
+    """``T' - (1 - a - m) T - m M - q = free`` and ``M' - (1 - f) M - f T = 0``, see `ZoneModel`."""
     a, m, s, p, c, fade = (
         np.array([getattr(model, name) for model in models])
         for name in ("loss", "mass", "sun", "people", "constant", "fade")
     )
-    rows = _Rows(total)
+    n = at.steps
+    keep = 1 - a - m
     free = a[:, None] * ahead.outdoor_c + s[:, None] * ahead.sun_w_m2 + p[:, None] * ahead.people + c[:, None]
-    keep = (1 - a - m)[:, None] * np.ones(n)
-    # T' - (1 - a - m) T - m M - q = free
-    first = free[:, 0] + keep[:, 0] * inside_c + m * mass_c
-    right = np.concatenate([first[:, None], free[:, 1:]], axis=1)
-    at = rows.add(right.ravel())
-    rows.put(at, temp.ravel(), 1.0)
-    rows.put(at, heat.ravel(), -1.0)
-    later = at.reshape(zones, n)[:, 1:].ravel()
-    rows.put(later, temp[:, :-1].ravel(), -keep[:, 1:].ravel())
-    rows.put(later, mass[:, :-1].ravel(), -np.repeat(m, n - 1))
-    # M' - (1 - f) M - f T = 0
-    first_mass = (1 - fade) * mass_c + fade * inside_c
-    at = rows.add(np.concatenate([first_mass[:, None], np.zeros((zones, n - 1))], axis=1).ravel())
-    rows.put(at, mass.ravel(), 1.0)
-    later = at.reshape(zones, n)[:, 1:].ravel()
-    rows.put(later, mass[:, :-1].ravel(), -np.repeat(1 - fade, n - 1))
-    rows.put(later, temp[:, :-1].ravel(), -np.repeat(fade, n - 1))
-    # what the zones take is cheap or dear
-    at = rows.add(np.zeros(n))
-    for z in range(zones):
-        rows.put(at, heat[z], cost.kwh_per_k[z])
-    rows.put(at, cheap, -1.0)
-    rows.put(at, dear, -1.0)
-    upper = _Rows(total)
-    at = upper.add(-ahead.lowest_c.ravel())
-    upper.put(at, temp.ravel(), -1.0)
-    upper.put(at, cold.ravel(), -1.0)
-    at = upper.add(ahead.highest_c.ravel())
-    upper.put(at, temp.ravel(), 1.0)
-    upper.put(at, hot.ravel(), -1.0)
-    if ahead.limit_kwh is not None:
-        at = upper.add(np.full(n, ahead.limit_kwh))
-        for block, sign in ((cheap, 1.0), (dear, 1.0), (over, -1.0)):
-            upper.put(at, block, sign)
+    free[:, 0] += keep * inside_c + m * mass_c
+    row = rows.add(free.ravel())
+    rows.put(row, at.inside.ravel(), 1.0)
+    rows.put(row, at.heat.ravel(), -1.0)
+    later = row.reshape(at.zones, n)[:, 1:].ravel()
+    rows.put(later, at.inside[:, :-1].ravel(), -np.repeat(keep, n - 1))
+    rows.put(later, at.mass[:, :-1].ravel(), -np.repeat(m, n - 1))
+    first = np.zeros((at.zones, n))
+    first[:, 0] = (1 - fade) * mass_c + fade * inside_c
+    row = rows.add(first.ravel())
+    rows.put(row, at.mass.ravel(), 1.0)
+    later = row.reshape(at.zones, n)[:, 1:].ravel()
+    rows.put(later, at.mass[:, :-1].ravel(), -np.repeat(1 - fade, n - 1))
+    rows.put(later, at.inside[:, :-1].ravel(), -np.repeat(fade, n - 1))
+
+
+def _prices(at: _Places, ahead: Horizon, cost: HeatCost) -> Floats:
+    """Cost of every variable; what is not allowed costs far more than any heat."""
     dearest = float(np.max(np.abs(ahead.price))) * cost.steeper * float(np.max(cost.kwh_per_k, initial=1e-9))
-    objective = np.zeros(total)
-    objective[cheap] = ahead.price
-    objective[dear] = ahead.price * cost.steeper
-    objective[cold.ravel()] = COLD_COST * dearest
-    objective[hot.ravel()] = HOT_COST * dearest
-    objective[over] = 10 * dearest / max(float(np.min(cost.kwh_per_k, initial=1.0)), 1e-9)
-    bounds = np.zeros((total, 2))
-    bounds[:, 1] = np.inf
-    bounds[: 2 * size, 0] = -np.inf
-    bounds[heat, 1] = np.repeat([model.capacity_k for model in models], n).reshape(zones, n)
-    bounds[cheap, 1] = cost.knee_kwh
-    found = linprog(
-        objective, A_ub=upper.matrix(), b_ub=upper.right, A_eq=rows.matrix(), b_eq=rows.right, bounds=bounds,
-        method="highs",
-    )  # fmt: skip
-    if found.x is None:
-        return None
-    x = found.x
-    return Solution(x[temp], x[heat], x[cold], x[over])
+    prices = np.zeros(at.total)
+    prices[at.cheap] = ahead.price
+    prices[at.dear] = ahead.price * cost.steeper
+    prices[at.cold.ravel()] = COLD_COST * dearest
+    prices[at.hot.ravel()] = HOT_COST * dearest
+    prices[at.over] = 10 * float(np.max(np.abs(ahead.price))) * cost.steeper
+    return prices
 
 
 class _Rows:
@@ -178,12 +195,14 @@ class _Rows:
         self._count = 0
 
     def add(self, right: Floats) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """New rows; their numbers."""
         at = np.arange(self._count, self._count + len(right))
         self._count += len(right)
         self._right.append(np.asarray(right, np.float64))
         return at
 
     def put(self, rows: object, columns: object, values: float | Floats) -> None:
+        """Coefficients, one for each pair of row and column."""
         at = np.asarray(rows)
         self._rows.append(at)
         self._cols.append(np.asarray(columns))
@@ -191,9 +210,11 @@ class _Rows:
 
     @property
     def right(self) -> Floats:
+        """The right-hand sides."""
         return np.concatenate(self._right)
 
-    def matrix(self) -> coo_array:
+    def matrix(self) -> Any:
+        """As the solver takes it."""
         return coo_array(
             (np.concatenate(self._data), (np.concatenate(self._rows), np.concatenate(self._cols))),
             shape=(self._count, self._columns),

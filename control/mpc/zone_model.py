@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -15,7 +15,7 @@ MASS_H: Final = 16.0
 _FREE_K: Final = 0.15
 _MIN_STEPS: Final = 48
 _RIDGE: Final = 0.02
-_CAPACITY_QUANTILE: Final = 0.98
+_CAPACITY_QUANTILE: Final = 0.995
 AHEAD_H: Final = 6.0
 
 
@@ -92,7 +92,9 @@ def identify(
     heat = np.maximum(rise - features[:-1] @ c, 0.0)
     heat[free] = 0.0
     fade = float(1 - np.exp(-step_h / MASS_H))
-    model = ZoneModel(*map(float, c), fade, float(np.quantile(heat, _CAPACITY_QUANTILE)), 0.0)
+    loss, mass_k, sun_k, people_k, constant = map(float, c)
+    capacity_k = float(np.quantile(heat, _CAPACITY_QUANTILE))
+    model = ZoneModel(loss, mass_k, sun_k, people_k, constant, fade, capacity_k, error_k=0.0)
     return _judged(model, inside, mass, features, free, round(AHEAD_H / step_h)), heat
 
 
@@ -112,6 +114,4 @@ def _judged(
                 t = t + rise
             errors.append(float(t[0] - inside[start + steps]))
     error = float(np.sqrt(np.mean(np.square(errors)))) if errors else float("inf")
-    return ZoneModel(
-        model.loss, model.mass, model.sun, model.people, model.constant, model.fade, model.capacity_k, error
-    )
+    return replace(model, error_k=error)

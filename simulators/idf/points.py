@@ -337,9 +337,9 @@ def _feed(found: Exchange, model: Idf) -> None:
     for loop in model.all("AirLoopHVAC"):
         reach = {loop.field(8).casefold()}
         for item in model.all("AirLoopHVAC:ZoneSplitter", "AirLoopHVAC:SupplyPlenum"):
-            names = [field.casefold() for field in item.fields]
-            if reach & set(names[1:4]):
-                reach |= set(names[1:])
+            nodes = [field.casefold() for field in item.fields[1:]]
+            if reach & set(nodes[:3]):
+                reach |= set(nodes)
         feeds[slug(loop.name)] = tuple(sorted({zone for name in reach for zone in served.get(name, ())}))
     found.points = [
         replace(point, feeds=feeds[point.name.partition("/")[0]]) if point.brick_class == _FAN else point

@@ -18,7 +18,8 @@ from sqlalchemy import (
     text,
 )
 
-from stores.registry.tables import SERIAL, Words, metadata
+from stores.registry.tables import SERIAL, Words
+from stores.registry.tables import metadata as metadata  # noqa: PLC0414 - whole only with the tables here
 
 trust: Final = Table(
     "trust",

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from core.commands import Command
-from core.config.models import Building, Control
+from core.config.control import Control
+from core.config.models import Building
 from core.priority import Slot
 from stores.registry import Advice, AdviceState, Role, TrustMode
 from tests.api.conftest import LOCKED, NOW_MS, SETPOINT, World, problem

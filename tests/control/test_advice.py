@@ -17,8 +17,8 @@ from control.arbiter import BY
 from control.ledger import Ledger
 from control.view import Proposal
 from core.commands import Command, Outcome, Result
+from core.config.control import Control as Settings
 from core.config.models import Building
-from core.config.models import Control as Settings
 from core.errors import ConflictError, NotFoundError, NotPermittedError
 from core.points import Limits, Point
 from core.priority import Entry, PriorityArray, Slot

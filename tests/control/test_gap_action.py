@@ -187,11 +187,11 @@ def test_confidence_is_a_probability_that_agrees_with_the_interval(kwh: float, r
 )  # fmt: skip
 def test_a_correction_stays_inside_the_comfort_band(value: float, kind: str, when: str) -> None:
     seen = view(when)
-    (proposals) = propose(seen, [Correction(kind, setpoint().id, value, "x")])
+    (proposals) = propose(replace(seen, corrections=(Correction(kind, setpoint().id, value, "x"),)))
     for proposal in proposals:
         assert proposal.value is not None
         assert proposal.strategy == NAME
-        if seen.occupancy.is_occupied:
+        if seen.zones[0].occupancy.is_occupied:
             assert COMFORT.minimum_c <= proposal.value <= COMFORT.maximum_c
         else:
             assert proposal.value >= COMFORT.setback_c
@@ -209,6 +209,7 @@ def test_a_correction_stays_inside_the_comfort_band(value: float, kind: str, whe
 )
 def test_each_correction_speaks_in_its_hours(kind: str, when: str, *, speaks: bool) -> None:
     one = Correction(kind, setpoint().id, 20.5, "x")
-    assert bool(propose(view(when), [one])) is speaks
-    assert propose(view(when, zone(MISSING)), [one]) == []
-    assert propose(view(when), [replace(one, point="torino/calvino/other/heating-setpoint")]) == []
+    elsewhere = replace(one, point="torino/calvino/other/heating-setpoint")
+    assert bool(propose(replace(view(when), corrections=(one,)))) is speaks
+    assert propose(replace(view(when, zone(MISSING)), corrections=(one,))) == []
+    assert propose(replace(view(when), corrections=(elsewhere,))) == []

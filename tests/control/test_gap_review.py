@@ -12,7 +12,8 @@ from cli.evaluate.simulated import TYPES, BuildingType, simulate_period
 from control.gap_action import corrections_of
 from control.gap_review import review
 from core.calendar import HOUR_MS
-from core.config.models import Building, Control, Site, SqliteStore
+from core.config.control import Control
+from core.config.models import Building, Site, SqliteStore
 from core.points import Counter, Limits, Measure, Point
 from core.schedule import Block, Schedule
 from predict.causes.record import Record

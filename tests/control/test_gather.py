@@ -10,7 +10,8 @@ from control.learning import Learnt
 from control.view import Input, Memory, Occupancy
 from control.warmup import DEFAULT
 from core.calendar import HOUR_MS
-from core.config.models import Building, Control, Site
+from core.config.control import Control
+from core.config.models import Building, Site
 from core.points import Counter, Measure, Point
 from core.readings import Quality, Reading
 from core.schedule import Block

@@ -11,8 +11,9 @@ from control.loop import Control
 from core.clock import SimulatedClock
 from core.codec import Stored, encode
 from core.commands import Command, Outcome
-from core.config.models import Building, Config, HeatingSeason, InfluxStore, Site
-from core.config.models import Control as Settings
+from core.config.control import Control as Settings
+from core.config.control import HeatingSeason
+from core.config.models import Building, Config, InfluxStore, Site
 from core.points import Point
 from core.schedule import Block
 from core.topics import Channel, topic

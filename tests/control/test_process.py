@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from control.process import run
-from core.config.models import Broker, Building, Config, Control, Site, SqliteStore, Store
+from core.config.control import Control
+from core.config.models import Broker, Building, Config, Site, SqliteStore, Store
 from core.config.models import Registry as RegistrySettings
 from core.errors import ConfigError, SecretMissingError
 from tests.servers.mosquitto import Mosquitto

@@ -12,7 +12,7 @@ from control.season import season_at
 from control.strategy import decide
 from control.view import BuildingView, Heating, Input, Memory, MeterGap, Occupancy, Trim, WarmUp, Zone
 from core.calendar import HOUR_MS
-from core.config.models import HeatingSeason
+from core.config.control import HeatingSeason
 from core.points import Limits
 from tests.control.views import COMFORT, MISSING, ROME, SUPPLY, at, gap, setpoint, view, zone
 

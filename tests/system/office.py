@@ -6,7 +6,8 @@ from datetime import date, time
 from pathlib import Path
 from typing import Final
 
-from core.config.models import Building, Config, Control, Gateway, Registry, Site, SqliteStore, Store
+from core.config.control import Control
+from core.config.models import Building, Config, Gateway, Registry, Site, SqliteStore, Store
 from core.points import Limits
 from core.schedule import Block, Schedule
 from simulators.energyplus import EnergyPlusBuilding, shipped
