@@ -161,6 +161,9 @@ class Zone:
         Most people ever counted; 0: they are not counted.
     floor_area_m2
         None: not known.
+    is_used
+        False where people are counted in the building but never in this zone: then it is kept as its own control
+        keeps it, and the comfort band does not count.
     """
 
     name: str
@@ -174,6 +177,7 @@ class Zone:
     cooling_now: Input = NOT_MEASURED
     people_peak: float = 0.0
     floor_area_m2: float | None = None
+    is_used: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,8 +419,11 @@ class Proposal:
 def occupied_target_c(view: BuildingView, zone: Zone) -> float:
     """Heating set-point of a zone while people are there, its correction included: always inside the comfort band.
 
-    What its own control holds, so that nobody sits colder than before, but never below the comfort minimum.
+    What its own control holds, so that nobody sits colder than before, but never below the comfort minimum where people
+    use the zone.
     """
+    if not zone.is_used and zone.habit.heating_c is not None:
+        return min(max(zone.habit.heating_c, view.comfort.setback_c), view.comfort.maximum_c)
     trim = view.memory.trims.get(zone.setpoint.id, Trim()).kelvin
     margin_k = COMFORT_MARGIN_K if zone.habit.swing_k is None else zone.habit.swing_k + _LEAST_MARGIN_K
     wanted = max(view.comfort.minimum_c + margin_k, zone.habit.heating_c or 0.0) + trim
