@@ -53,7 +53,9 @@ def control(
     learn_days: Annotated[int, typer.Option(min=0, help="Days at the beginning that are only watched.")] = 14,
     controller: Annotated[Controller, typer.Option(help="Who controls the building.")] = Controller.RULES,
     timezone: Annotated[str, typer.Option(help="IANA zone of the site; else from the weather file's place.")] = "",
-    comfort_minimum: Annotated[float, typer.Option(help="Lowest temperature with people there, Celsius.")] = DEFAULTS.comfort_minimum,
+    comfort_minimum: Annotated[
+        float, typer.Option(help="Lowest with people there, Celsius.")
+    ] = DEFAULTS.comfort_minimum,
     comfort_maximum: Annotated[float, typer.Option(help="Highest, Celsius.")] = DEFAULTS.comfort_maximum,
     setback: Annotated[float, typer.Option(help="Lowest with nobody there, Celsius.")] = DEFAULTS.setback,
     as_json: AsJson = False,
