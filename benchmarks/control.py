@@ -15,15 +15,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
-from cli.evaluate.control import Controller, decider_of, evaluate, open_building
+from cli.evaluate.closed_loop import Decider
+from cli.evaluate.control import Controller, evaluate_model
 from cli.options import number, out, print_json
-from control.strategy import PROPOSE
+from control.mpc.decider import PredictiveDecider
+from control.strategy import PROPOSE, decide
 from control.view import Comfort
 from core.errors import DomainError
 from simulators.energyplus import shipped
@@ -141,6 +144,15 @@ def _signed(change: float | None) -> str:
     return "–" if change is None else f"{change:+.1f}"
 
 
+def decider_of(task: Task) -> Decider | None:
+    """What decides; None: the building's own controls rule."""
+    if task.controller is Controller.EMBEDDED:
+        return None
+    if task.controller is Controller.MPC:
+        return PredictiveDecider()
+    return partial(decide, without=frozenset([task.without])) if task.without else decide
+
+
 def finished(task: Task, directory: Path) -> dict[str, Any] | None:
     """The report of a run that is done already."""
     try:
@@ -158,11 +170,10 @@ def perform(task: Task, directory: Path, *, show: bool) -> dict[str, Any]:
     model, weather = shipped(*CASES[task.case])
     end = task.last + timedelta(days=1)
     began = time.monotonic()
-    simulated, calendar = open_building(task.first, end, home, model=model, weather=weather)
-    decider = decider_of(task.controller, [task.without] if task.without else ())
     comfort = Comfort(20.0, 26.0, task.setback_c)
-    report = evaluate(simulated, calendar, home, task.learn_days, comfort, decider, show=show)
-    report |= {"key": task.key, "timezone": calendar.timezone, "took_s": round(time.monotonic() - began, 1)}
+    decider = decider_of(task)
+    report = evaluate_model(model, weather, task.first, end, home, task.learn_days, comfort, decider, show=show)
+    report |= {"key": task.key, "took_s": round(time.monotonic() - began, 1)}
     (home / REPORT).write_text(json.dumps(report, indent=2, sort_keys=True))
     return report
 

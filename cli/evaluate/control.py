@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict
 from datetime import date, timedelta
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -62,19 +61,20 @@ def control(
     DIR gets the engine's own results (with end-use meters, zone temperatures and people at each zone time step) and
     trace.parquet, a row for each zone and step. The controller sees the building's points and the site's calendar only.
     """
+    from cli.evaluate.closed_loop import Supervisor
     from control.view import Comfort
 
     begin, end = _day(first, year), _day(last, year) + timedelta(days=1)
     if end <= begin + timedelta(days=learn_days):
         raise DomainError(f"{first} to {last} leaves no day after {learn_days} days of learning")
     out_dir.mkdir(parents=True, exist_ok=True)
-    simulated, calendar = open_building(
-        begin, end, out_dir, model=model, weather=weather, building=building, timezone=timezone
-    )
-    comfort = Comfort(comfort_minimum, comfort_maximum, setback)
-    show = not as_json and err.is_terminal
-    report = evaluate(simulated, calendar, out_dir, learn_days, comfort, decider_of(controller), show=show)
+    simulated, calendar = _open(model, weather, building, begin, end, timezone, out_dir)
+    with closing(simulated):
+        comfort = Comfort(comfort_minimum, comfort_maximum, setback)
+        supervisor = Supervisor(simulated, calendar, comfort, _decider(controller))
+        report = run(supervisor, out_dir, learn_days, show=not as_json and err.is_terminal)
     report = {"controller": controller.value, "from": begin, "to": end - timedelta(days=1)} | report
+    report |= _figures(out_dir, learn_days, report)
     if as_json:
         print_json(report)
         return
@@ -85,18 +85,6 @@ def control(
         table.add_row(meter, f"{number(kwh)} kWh")
     out.print(table)
     out.print(f"{out_dir / TRACE}: {report['trace_rows']:,} rows")
-
-
-def evaluate(
-    simulated: DescribedBuilding, calendar: Calendar, out_dir: Path, learn_days: int, comfort: Comfort,
-    decider: Decider | None, *, show: bool = False,
-) -> dict[str, Any]:  # fmt: skip
-    """Run a building to its end under a decider, close it, and return its figures; None leaves it to itself."""
-    from cli.evaluate.closed_loop import Supervisor
-
-    with closing(simulated):
-        report = run(Supervisor(simulated, calendar, comfort, decider), out_dir, learn_days, show=show)
-    return report | _figures(out_dir, learn_days, report)
 
 
 def run(supervisor: Supervisor, out_dir: Path, learn_days: int, *, show: bool = False) -> dict[str, Any]:
@@ -143,44 +131,21 @@ def _figures(out_dir: Path, learn_days: int, report: dict[str, Any]) -> dict[str
     return asdict(found)
 
 
-def decider_of(controller: Controller, without: Iterable[str] = ()) -> Decider | None:
-    """What decides for a controller; None: the building's own control rules.
-
-    Parameters
-    ----------
-    without
-        Names of strategies that are not heard; for the rules only.
-
-    Raises
-    ------
-    DomainError
-        `without` for another controller than the rules.
-    """
+def _decider(controller: Controller) -> Any:
     from control.strategy import decide
 
-    left_out = frozenset(without)
-    if left_out and controller is not Controller.RULES:
-        raise DomainError(f"strategies are left out of the rules, not of {controller.value}")
     if controller is Controller.EMBEDDED:
         return None
     if controller is Controller.RULES:
-        return partial(decide, without=left_out)
+        return decide
     from control.mpc.decider import PredictiveDecider
 
     return PredictiveDecider()
 
 
-def open_building(
-    begin: date, end: date, out_dir: Path, *, model: Path | None = None, weather: Path | None = None,
-    building: str = "", timezone: str = "",
-) -> tuple[DescribedBuilding, Calendar]:  # fmt: skip
-    """A building for the local days [begin, end), and its site's calendar; an engine's results go to `out_dir`.
-
-    Raises
-    ------
-    DomainError
-        Neither a model with its weather nor a building is given.
-    """
+def _open(
+    model: Path | None, weather: Path | None, building: str, begin: date, end: date, timezone: str, out_dir: Path
+) -> tuple[DescribedBuilding, Calendar]:
     from core.calendar import Calendar
     from simulators.port import described, load
 
@@ -208,3 +173,22 @@ def _day(text: str, year: int) -> date:
         return date.fromisoformat(text if len(parts) == 3 else f"{year}-{text}")
     except ValueError as error:
         raise DomainError(f"{text!r} is no day like 01-31 or 2023-01-31") from error
+
+
+def evaluate_model(
+    model: Path, weather: Path, begin: date, end: date, out_dir: Path, learn_days: int, comfort: Comfort,
+    decider: Decider | None, *, show: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Figures of an EnergyPlus model over the local days [begin, end), and the time zone of its site.
+
+    Parameters
+    ----------
+    decider
+        None: the building's own controls rule.
+    """
+    from cli.evaluate.closed_loop import Supervisor
+
+    simulated, calendar = _open(model, weather, "", begin, end, "", out_dir)
+    with closing(simulated):
+        report = run(Supervisor(simulated, calendar, comfort, decider), out_dir, learn_days, show=show)
+    return report | _figures(out_dir, learn_days, report) | {"timezone": calendar.timezone}
