@@ -1,11 +1,13 @@
 """``python -m benchmarks.control DIR``: simulated buildings under their own control and ours, as a table and pictures.
 
-Every run is kept in ``DIR/CASE-CONTROLLER`` and is not done again while it is of the same days.
+Every run is kept in ``DIR/CASE-CONTROLLER`` and is not done again while it is of the same days; one that was made by
+other code is said, and done again with ``--again``.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import statistics
@@ -153,6 +155,15 @@ def decider_of(task: Task) -> Decider | None:
     return partial(decide, without=frozenset([task.without])) if task.without else decide
 
 
+def code() -> str:
+    """Fingerprint of everything that decides what a run comes to."""
+    root = Path(__file__).resolve().parent.parent
+    sources = sorted(
+        p for room in ("control", "simulators", "cli/evaluate", "predict") for p in (root / room).rglob("*.py")
+    )
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+
+
 def finished(task: Task, directory: Path) -> dict[str, Any] | None:
     """The report of a run that is done already."""
     try:
@@ -164,6 +175,7 @@ def finished(task: Task, directory: Path) -> dict[str, Any] | None:
 
 def perform(task: Task, directory: Path, *, show: bool) -> dict[str, Any]:
     """Run one task and keep its report."""
+    made_by = code()
     home = directory / task.directory
     home.mkdir(parents=True, exist_ok=True)
     (home / REPORT).unlink(missing_ok=True)
@@ -173,16 +185,26 @@ def perform(task: Task, directory: Path, *, show: bool) -> dict[str, Any]:
     comfort = Comfort(20.0, 26.0, task.setback_c)
     decider = decider_of(task)
     report = evaluate_model(model, weather, task.first, end, home, task.learn_days, comfort, decider, show=show)
-    report |= {"key": task.key, "took_s": round(time.monotonic() - began, 1)}
+    report |= {"key": task.key, "code": made_by, "took_s": round(time.monotonic() - began, 1)}
     (home / REPORT).write_text(json.dumps(report, indent=2, sort_keys=True))
     return report
 
 
-def perform_all(tasks: Sequence[Task], directory: Path, jobs: int) -> dict[tuple[str, str], dict[str, Any]]:
-    """Reports of all tasks that end well, in their order; what fails is said and left out."""
+def perform_all(
+    tasks: Sequence[Task], directory: Path, jobs: int, *, again: bool = False
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Reports of all tasks that end well, in their order; what fails is said and left out.
+
+    With `again`, what was made by other code is done anew.
+    """
     reports = {task: report for task in tasks if (report := finished(task, directory)) is not None}
+    others = [task for task, report in reports.items() if report.get("code") != code()]
+    if again:
+        reports = {task: report for task, report in reports.items() if task not in others}
     left = [task for task in tasks if task not in reports]
     err.print(f"{len(reports)} of {len(tasks)} runs are there already")
+    if others and not again:
+        err.print(f"{len(others)} of them were made by other code; --again runs them anew")
     with ProcessPoolExecutor(max(1, min(jobs, len(left)))) as pool:
         running = {pool.submit(perform, task, directory, show=jobs == 1): task for task in left}
         for done, future in enumerate(as_completed(running), start=1):
@@ -224,6 +246,7 @@ def main() -> int:
     add("--learn-days", type=int, default=14)
     add("--setback", type=float, default=12.0, help="lowest with nobody there, Celsius")
     add("--jobs", type=int, default=1, help="runs at a time")
+    add("--again", action="store_true", help="also what is there but was made by other code")
     add("--json", action="store_true")
     add("--markdown", action="store_true")
     add("--pictures", type=Path, help="directory of the pictures; else DIR")
@@ -232,7 +255,7 @@ def main() -> int:
         tasks = tasks_of(chosen)
     except (DomainError, ValueError) as error:
         parser.error(str(error))
-    reports = perform_all(tasks, chosen.directory, chosen.jobs)
+    reports = perform_all(tasks, chosen.directory, chosen.jobs, again=chosen.again)
     table = rows(reports)
     if chosen.json:
         print_json({"rows": [asdict(row) for row in table], "median_change": median_changes(table)})

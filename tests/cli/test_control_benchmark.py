@@ -1,12 +1,17 @@
 """The table of `benchmarks.control`: changes are to the building's own control, and what cannot be said is not said."""
 
 import argparse
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks.control import STRATEGIES, Row, markdown, median_changes, rows, tasks_of
+from benchmarks.control import REPORT, STRATEGIES, Row, Task, finished, markdown, median_changes, rows, tasks_of
 from benchmarks.control_pictures import energy_bars
+from cli.evaluate.control import Controller
 from core.errors import DomainError
 
 
@@ -65,3 +70,18 @@ def test_each_strategy_can_be_left_out_and_runs_are_kept_apart() -> None:
     chosen.last = "2023-01-14"
     with pytest.raises(DomainError, match="no day after 14 days"):
         tasks_of(chosen)
+
+
+def test_a_run_is_done_once_for_the_same_days_and_set_back(tmp_path: Path) -> None:
+    task = Task("small-office", Controller.RULES, date(2023, 1, 1), date(2023, 3, 31), 14, 12.0)
+    home = tmp_path / task.directory
+    home.mkdir()
+    assert finished(task, tmp_path) is None
+    (home / REPORT).write_text(json.dumps({"key": task.key, "ener_kwh_m2": 1.0}))
+    assert finished(task, tmp_path) is not None
+    assert finished(replace(task, last=date(2023, 2, 28)), tmp_path) is None
+    assert finished(replace(task, setback_c=15.0), tmp_path) is None
+    own = replace(task, controller=Controller.EMBEDDED)
+    assert replace(own, setback_c=15.0).key == own.key, "its own control knows nothing of our set-back"
+    (home / REPORT).write_text("{")
+    assert finished(task, tmp_path) is None
