@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Final
 
@@ -43,12 +43,20 @@ PROPOSE: Final[tuple[Callable[[BuildingView], list[Proposal]], ...]] = (
 """The first that speaks for a slot of a point is heard."""
 
 
-def decide(view: BuildingView) -> tuple[list[Proposal], Memory]:
-    """What each point of a building should be told now, and what to remember for the next decision; pure."""
+def decide(view: BuildingView, *, without: Collection[str] = ()) -> tuple[list[Proposal], Memory]:
+    """What each point of a building should be told now, and what to remember for the next decision; pure.
+
+    Parameters
+    ----------
+    without
+        Names of strategies that are not heard: what a strategy is worth is what a building takes without it.
+    """
     for remember in REMEMBER:
         view = replace(view, memory=remember(view))
     heard: dict[tuple[str, Slot], Proposal] = {}
     for propose in PROPOSE:
         for proposal in propose(view):
+            if proposal.strategy in without:
+                continue
             heard.setdefault((proposal.point.id, proposal.slot), proposal)
     return list(heard.values()), view.memory

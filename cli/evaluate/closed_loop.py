@@ -178,11 +178,11 @@ class Supervisor:
             self._start_ms += drop * self.building.step_ms
 
     def control(self) -> Sequence[Proposal]:
-        """Decide, and write what changes."""
-        if self.decider is None:
-            return []
+        """Decide, and write what changes; without a decider only learn, which the figures of a run are measured by."""
         now_ms = self.building.time_ms
         self._learn(now_ms)
+        if self.decider is None:
+            return []
         began = time.perf_counter()
         values = dict(zip(self.layout.points, self._rows[-1], strict=True))
         inputs = {p: Input(v) if math.isfinite(v) else Input(None, "it shows no number") for p, v in values.items()}

@@ -19,8 +19,9 @@ from core.config.control import Control
 from core.errors import DomainError
 
 if TYPE_CHECKING:
-    from cli.evaluate.closed_loop import Supervisor
+    from cli.evaluate.closed_loop import Decider, Supervisor
     from cli.evaluate.kpis import Kpis
+    from control.view import Comfort
     from core.calendar import Calendar
     from simulators.port import DescribedBuilding
 
@@ -83,15 +84,7 @@ def control(
         print_json(report)
         return
     table = Table("figure", "value", box=None)
-    for name in (
-        "ener_kwh_m2",
-        "tdis_k_h",
-        "lowered_k_h",
-        "short_of_air_h",
-        "no_air_h",
-        "decision_ms",
-        "slowest_decision_ms",
-    ):
+    for name in _SHOWN:
         table.add_row(name, number(report.get(name)))
     for meter, kwh in report["end_uses_kwh"].items():
         table.add_row(meter, f"{number(kwh)} kWh")
@@ -185,3 +178,22 @@ def _day(text: str, year: int) -> date:
         return date.fromisoformat(text if len(parts) == 3 else f"{year}-{text}")
     except ValueError as error:
         raise DomainError(f"{text!r} is no day like 01-31 or 2023-01-31") from error
+
+
+def evaluate_model(
+    model: Path, weather: Path, begin: date, end: date, out_dir: Path, learn_days: int, comfort: Comfort,
+    decider: Decider | None, *, show: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Figures of an EnergyPlus model over the local days [begin, end), and the time zone of its site.
+
+    Parameters
+    ----------
+    decider
+        None: the building's own controls rule.
+    """
+    from cli.evaluate.closed_loop import Supervisor
+
+    simulated, calendar = _open(model, weather, "", begin, end, "", out_dir)
+    with closing(simulated):
+        report = run(Supervisor(simulated, calendar, comfort, decider), out_dir, learn_days, show=show)
+    return report | _figures(out_dir, learn_days, report) | {"timezone": calendar.timezone}
