@@ -49,9 +49,8 @@ def floor_c(view: BuildingView, zone: Zone) -> float:
 
 
 def is_left_alone(view: BuildingView, system: AirSystem) -> bool:
-    """Whether a system feeds only zones that are none of ours."""
-    zones = served(view, system)
-    return bool(zones) and all(zone.is_left_alone for zone in zones)
+    """Whether a system is none of ours: nobody uses what it feeds, or what it did by itself was never learnt."""
+    return system.habit.flow is None or all(zone.is_left_alone for zone in served(view, system))
 
 
 def ceiling_c(zone: Zone) -> float:
@@ -84,7 +83,7 @@ def propose(view: BuildingView) -> list[Proposal]:
             continue
         state = view.memory.fans.get(system.name)
         if is_left_alone(view, system):
-            why = f"Let go: nobody uses what {system.name} feeds, and it is kept at one temperature."
+            why = f"Let go: nobody uses what {system.name} feeds, or what it did by itself is not known."
             proposals.append(Proposal(system.fan, None, NAME, why))
         elif state is None:
             proposals.append(Proposal(system.fan, None, NAME, f"Let go: no zone of {system.name} can be seen."))

@@ -9,9 +9,9 @@ from typing import Final
 from control import correction
 from control.habit import HabitWeek
 from control.layout import Layout, SystemLayout, ZoneLayout
-from control.learning import Learnt, agendas, learn_habits, learn_presences, learn_warm_ups
+from control.learning import Learnt, agendas, learn_fresh_air, learn_habits, learn_presences, learn_warm_ups
 from control.observer import observe
-from control.occupancy import PRESENT_SHARE, Agenda
+from control.occupancy import PRESENT_SHARE, Agenda, people_of
 from control.policies import heated_hours
 from control.record import Record
 from control.season import season_at
@@ -42,6 +42,7 @@ log = logging.getLogger("promessa.control")
 
 ZONE_TEMPERATURE: Final = "Zone_Air_Temperature_Sensor"
 ZONE_PEOPLE: Final = "Occupancy_Count_Sensor"
+ZONE_CO2: Final = "Zone_CO2_Level_Sensor"
 ZONE_COOLING: Final = "Zone_Air_Cooling_Temperature_Setpoint"
 HEATING_WORDS: Final = ("Gas", "Heating", "Hot_Water", "Steam", "Thermal")
 """A meter whose Brick class holds one of these shows heating."""
@@ -142,6 +143,7 @@ def layout_of(building: str, settings: Control, points: Mapping[str, Point]) -> 
                     cooling if cooling and cooling.id in settings.cooling_setpoints else None,
                     in_zone(setpoint, ZONE_TEMPERATURE),
                     in_zone(setpoint, ZONE_PEOPLE),
+                    in_zone(setpoint, ZONE_CO2),
                 )
             )
     everywhere = tuple(zone.name for zone in zones)
@@ -166,7 +168,8 @@ def note_people(
     """Note in `last_seen` in which zones people are counted now."""
     for zone in layout.zones:
         presence = learnt.presences.get(zone.name)
-        people = inputs.get(zone.people, NOT_MEASURED).value
+        counted, co2 = inputs.get(zone.people, NOT_MEASURED), inputs.get(zone.co2, NOT_MEASURED)
+        people = people_of(counted, co2, learnt.fresh_ppm.get(zone.name)).value
         if presence is not None and people and people >= PRESENT_SHARE * presence.peak:
             last_seen[zone.name] = now_ms
 
@@ -215,7 +218,9 @@ def learn_building(
     if settings.reference_start and settings.reference_end:
         reference = record_of(calendar.midnight(settings.reference_start), calendar.midnight(settings.reference_end))
         habits, air = learn_habits(layout, reference)
-    learnt = Learnt(learn_warm_ups(layout, record), learn_presences(layout, record), habits, air)
+    learnt = Learnt(
+        learn_warm_ups(layout, record), learn_presences(layout, record), habits, air, learn_fresh_air(layout, record)
+    )
     return learnt, agendas(layout, learnt, calendar, now_ms)
 
 

@@ -17,7 +17,7 @@ class ZoneLayout:
         ``site/building/zone``.
     heating, cooling
         Set-points that may be driven.
-    temperature, people
+    temperature, people, co2
         Point ids of the sensors; empty: none.
     floor_area_m2
         None: not known.
@@ -28,6 +28,7 @@ class ZoneLayout:
     cooling: Point | None = None
     temperature: str = ""
     people: str = ""
+    co2: str = ""
     floor_area_m2: float | None = None
 
 
@@ -87,7 +88,7 @@ class Layout:
         """Ids of everything that decisions look at."""
         found = [self.outdoor, self.sun, *self.heat_meters]
         for zone in self.zones:
-            found += [zone.heating.id, zone.cooling.id if zone.cooling else "", zone.temperature, zone.people]
+            found += [zone.heating.id, zone.cooling.id if zone.cooling else "", zone.temperature, zone.people, zone.co2]
         for system in self.systems:
             driven = (system.fan, system.outdoor_air, system.supply)
             found += [*(point.id for point in driven if point), system.flow]

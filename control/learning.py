@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from control.habit import HabitWeek, learn_air_habit, learn_habit
-from control.layout import Layout
-from control.occupancy import Agenda, Presence, agenda, joined, learn_presence
+from control.layout import Layout, ZoneLayout
+from control.occupancy import Agenda, Presence, agenda, fresh_co2_ppm, joined, learn_presence, people_of_co2
 from control.record import Record
 from control.view import AirHabit, WarmUp
 from control.warmup import find_mornings, learn_warm_up
@@ -24,13 +24,16 @@ class Learnt:
     Attributes
     ----------
     presences
-        Of the zones whose people are counted.
+        Of the zones whose people are counted, or told by carbon dioxide.
+    fresh_ppm
+        Carbon dioxide of each zone while nobody is there, where it tells of people.
     """
 
     warm_ups: Mapping[str, WarmUp] = field(default_factory=dict)
     presences: Mapping[str, Presence] = field(default_factory=dict)
     habits: Mapping[str, HabitWeek] = field(default_factory=dict)
     air_habits: Mapping[str, AirHabit] = field(default_factory=dict)
+    fresh_ppm: Mapping[str, float] = field(default_factory=dict)
 
 
 def learn_warm_ups(layout: Layout, record: Record) -> dict[str, WarmUp]:
@@ -46,8 +49,19 @@ def learn_warm_ups(layout: Layout, record: Record) -> dict[str, WarmUp]:
 
 
 def learn_presences(layout: Layout, record: Record) -> dict[str, Presence]:
-    """The week of each zone whose people are counted."""
-    return {zone.name: learn_presence(record, record.of(zone.people)) for zone in layout.zones if zone.people}
+    """The week of each zone whose people are counted, or told by carbon dioxide."""
+    fresh = learn_fresh_air(layout, record)
+    return {
+        zone.name: learn_presence(record, _people(zone, record, fresh))
+        for zone in layout.zones
+        if zone.people or zone.name in fresh
+    }
+
+
+def learn_fresh_air(layout: Layout, record: Record) -> dict[str, float]:
+    """Carbon dioxide of empty zones, ppm, where nobody counts people and it is measured."""
+    found = {z.name: fresh_co2_ppm(record.of(z.co2)) for z in layout.zones if z.co2 and not z.people}
+    return {name: ppm for name, ppm in found.items() if ppm is not None}
 
 
 def learn_habits(layout: Layout, record: Record) -> tuple[dict[str, HabitWeek], dict[str, AirHabit]]:
@@ -90,9 +104,16 @@ def agendas(layout: Layout, learnt: Learnt, calendar: Calendar, now_ms: int) -> 
 
 def _shares(layout: Layout, record: Record) -> dict[str, Floats]:
     shares = {}
+    fresh = learn_fresh_air(layout, record)
     for zone in layout.zones:
-        people = record.of(zone.people)
+        people = _people(zone, record, fresh)
         peak = float(np.nanmax(people, initial=0.0)) if np.isfinite(people).any() else 0.0
-        if zone.people and peak > 0:
+        if peak > 0:
             shares[zone.name] = people / peak
     return shares
+
+
+def _people(zone: ZoneLayout, record: Record, fresh: Mapping[str, float]) -> Floats:
+    if zone.name in fresh:
+        return people_of_co2(record.of(zone.co2), fresh[zone.name])
+    return record.of(zone.people)

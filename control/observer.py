@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from control.layout import Layout, SystemLayout, ZoneLayout
 from control.learning import Learnt
-from control.occupancy import Agenda, occupancy_at
+from control.occupancy import Agenda, occupancy_at, people_of
 from control.record import day_and_minute
 from control.view import (
     NOT_MEASURED,
@@ -62,7 +62,7 @@ def observe(
 
     def zone_of(item: ZoneLayout) -> Zone:
         plan = plans.get(item.name)
-        people = measured(item.people)
+        people = people_of(measured(item.people), measured(item.co2), learnt.fresh_ppm.get(item.name))
         occupancy = opening
         if occupancy is None:
             occupancy = (
@@ -83,8 +83,9 @@ def observe(
             Habit() if week is None else week.at(*day_and_minute(calendar, ahead_ms)),
             item.cooling,
             measured(item.cooling.id) if item.cooling else NOT_MEASURED,
-            presence.peak if presence else 0.0,
+            presence.peak if presence and item.people else 0.0,
             item.floor_area_m2,
+            measured(item.co2),
             is_used=opening is not None or plan is None or plan.peak > 0,
         )
 

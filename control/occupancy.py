@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from control.record import HOLIDAY, Record
-from control.view import Occupancy
+from control.view import Input, Occupancy
 from core.calendar import MINUTE_MS, Calendar
 from predict.series import Floats
 
@@ -22,6 +22,8 @@ Bools = NDArray[np.bool_]
 PRESENT_SHARE: Final = 0.07
 """Of the most people ever seen: fewer are a round of the watch or the last to leave, not use of the zone."""
 SLOT_MIN: Final = 15
+CO2_NOISE_PPM: Final = 50.0
+_FRESH_QUANTILE: Final = 0.1
 _SOMEBODY_SHARE: Final = 0.01
 BRIDGE_MS: Final = 150 * MINUTE_MS
 """A gap in which people are expected back within so long is no absence."""
@@ -117,6 +119,27 @@ def learn_presence(record: Record, people: Floats) -> Presence:
     for kind in (_WORKING, HOLIDAY):
         shares[kind] = np.where(np.isfinite(shares[kind]), shares[kind], shares[_SUNDAY])
     return Presence(shares, peak)
+
+
+def people_of_co2(co2_ppm: Floats, fresh_ppm: float) -> Floats:
+    """What carbon dioxide tells of people, shape (n,): by how much it lies above an empty zone's.
+
+    It rises and falls later than people come and go, so that they seem to linger; only its share of the most counts.
+    """
+    return np.where(np.isfinite(co2_ppm), np.maximum(co2_ppm - fresh_ppm - CO2_NOISE_PPM, 0.0), np.nan)
+
+
+def fresh_co2_ppm(co2_ppm: Floats) -> float | None:
+    """Carbon dioxide of a zone while nobody is there: what is undercut in a tenth of the time; None: not known."""
+    known = co2_ppm[np.isfinite(co2_ppm)]
+    return float(np.quantile(known, _FRESH_QUANTILE)) if known.size else None
+
+
+def people_of(counted: Input, co2: Input, fresh_ppm: float | None) -> Input:
+    """People in a zone now: counted, else told by carbon dioxide."""
+    if counted.value is not None or co2.value is None or fresh_ppm is None:
+        return counted
+    return Input(max(co2.value - fresh_ppm - CO2_NOISE_PPM, 0.0))
 
 
 def week_of(record: Record, values: Floats, of_days: Callable[[Floats], Floats]) -> Floats:

@@ -14,6 +14,9 @@ FAN_K: Final = 0.5
 """The fan warms the air behind the coils."""
 _COOL_MARGIN_K: Final = 0.5
 _FREE_COOLING_K: Final = 2.0
+CO2_NEAR_PPM: Final = 900.0
+CO2_LIMIT_PPM: Final = 1200.0
+"""Some 800 ppm above outdoors, EN 16798-1 category II."""
 # People and area rates of ASHRAE 62.1-2022, table 6-1, l/s a person and l/s a m2, by how densely a zone is used.
 _DENSE, _SPARSE = 0.20, 0.10
 _DENSE_RATES: Final = (5.0, 0.6)  # classrooms
@@ -35,10 +38,22 @@ def rates(people_peak: float, floor_area_m2: float | None) -> tuple[float, float
 
 
 def need(zone: Zone) -> tuple[float, float]:
-    """Outdoor air that a zone's people need now, and that its most people need, l/s by ASHRAE 62.1.
+    """Outdoor air that a zone needs now, and that its most people need, l/s.
 
-    With nobody there it is nothing (occupied standby). A zone whose people nobody counts needs its floor's share while
-    it is occupied; one whose number of people is unknown now needs all of it.
+    What ASHRAE 62.1 asks for its people; more where its carbon dioxide nears the limit, all of it from the limit on.
+    """
+    now, most = _need_of_people(zone)
+    if zone.co2.value is None or not zone.occupancy.is_occupied:
+        return now, most
+    near = min(max((zone.co2.value - CO2_NEAR_PPM) / (CO2_LIMIT_PPM - CO2_NEAR_PPM), 0.0), 1.0)
+    return max(now, near * most), most
+
+
+def _need_of_people(zone: Zone) -> tuple[float, float]:
+    """With nobody there it is nothing (occupied standby).
+
+    A zone whose people nobody counts needs its floor's share while it is occupied; one whose number of people is
+    unknown now needs all of it.
     """
     share = zone.occupancy.share
     if zone.people_peak <= 0:
@@ -53,10 +68,11 @@ def need(zone: Zone) -> tuple[float, float]:
 
 def needed_share(view: BuildingView, system: AirSystem) -> float | None:
     """Share of outdoor air that a system's people need, 0 to 1; None: not known, its own minimum holds."""
-    needs = [need(zone) for zone in served(view, system)]
+    zones = served(view, system)
+    needs = [need(zone) for zone in zones]
     now, most = sum(n for n, _ in needs), sum(m for _, m in needs)
     if now == 0:
-        return 0.0
+        return None if any(zone.occupancy.is_occupied for zone in zones) else 0.0
     if system.habit.outdoor_air is None or most <= 0:
         return None
     # A fan that cycles brings its share of outdoor air while it runs; one at rest will move what it usually does.

@@ -165,6 +165,8 @@ class Zone:
         Most people ever counted; 0: they are not counted.
     floor_area_m2
         None: not known.
+    co2
+        Carbon dioxide, ppm.
     is_used
         False where people are counted in the building but never in this zone: then it is kept as its own control
         keeps it, and the comfort band does not count.
@@ -181,6 +183,7 @@ class Zone:
     cooling_now: Input = NOT_MEASURED
     people_peak: float = 0.0
     floor_area_m2: float | None = None
+    co2: Input = NOT_MEASURED
     is_used: bool = True
 
     @property

@@ -15,7 +15,7 @@ import numpy as np
 from control.arbiter import Standing, arbitrate
 from control.gather import note_people
 from control.layout import Layout, SystemLayout, ZoneLayout
-from control.learning import Learnt, agendas, learn_habits, learn_presences, learn_warm_ups
+from control.learning import Learnt, agendas, learn_fresh_air, learn_habits, learn_presences, learn_warm_ups
 from control.observer import observe
 from control.occupancy import Agenda
 from control.record import Record
@@ -34,6 +34,7 @@ _ZONE_CLASSES: Final = {
     "cooling": "Zone_Air_Cooling_Temperature_Setpoint",
     "temperature": "Zone_Air_Temperature_Sensor",
     "people": "Occupancy_Count_Sensor",
+    "co2": "Zone_CO2_Level_Sensor",
 }
 _SYSTEM_CLASSES: Final = {
     "fan": "Fan_On_Off_Status",
@@ -94,16 +95,17 @@ def layout_of(building: DescribedBuilding) -> Layout:
             if point.brick_class == brick_class and (group or kinds is _SYSTEM_CLASSES):
                 found = driven(point.name, brick_class, point.unit) if brick_class in _LIMITS else None
                 groups.setdefault(group, {}).setdefault(kind, (f"{SITE}/{point.name}", found))
+
+    def sensor(parts: Mapping[str, tuple[str, Point | None]], kind: str) -> str:
+        return parts.get(kind, ("", None))[0]
+
     zones = []
     for name, parts in in_zones.items():
         heating = parts.get("heating", ("", None))[1]
         if heating is not None:
-            zones.append(
-                ZoneLayout(
-                    f"{SITE}/{name}", heating, parts.get("cooling", ("", None))[1],
-                    parts.get("temperature", ("", None))[0], parts.get("people", ("", None))[0], areas.get(name),
-                )
-            )  # fmt: skip
+            cooling = parts.get("cooling", ("", None))[1]
+            temperature, people, co2 = (sensor(parts, kind) for kind in ("temperature", "people", "co2"))
+            zones.append(ZoneLayout(f"{SITE}/{name}", heating, cooling, temperature, people, co2, areas.get(name)))
     everywhere = tuple(zone.name for zone in zones)
     systems = [
         SystemLayout(
@@ -221,7 +223,7 @@ class Supervisor:
         first = self._learnt_on is None
         habits, air = learn_habits(self.layout, record) if first else (self.learnt.habits, self.learnt.air_habits)
         warm_ups, presences = learn_warm_ups(self.layout, record), learn_presences(self.layout, record)
-        self.learnt = Learnt(warm_ups, presences, habits, air)
+        self.learnt = Learnt(warm_ups, presences, habits, air, learn_fresh_air(self.layout, record))
         self._plans = agendas(self.layout, self.learnt, self.calendar, now_ms)
         if isinstance(self.decider, Learner):
             self.decider.learn(self.layout, record, self._plans)
