@@ -19,7 +19,10 @@ def propose(view: BuildingView) -> list[Proposal]:
         if zone.cooling is None:
             continue
         own = zone.habit.cooling_c
-        if zone.temperature.value is None or own is None:
+        if zone.is_left_alone:
+            why = "Let go: nobody uses the zone, and its own control keeps it at one temperature."
+            proposals.append(Proposal(zone.cooling, None, NAME, why))
+        elif zone.temperature.value is None or own is None:
             why = f"Let go: {zone.name} has no usable temperature, or its own set-point is not known."
             proposals.append(Proposal(zone.cooling, None, NAME, why))
         elif zone.occupancy.is_occupied or zone.setpoint.id in view.memory.preheating:

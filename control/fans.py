@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from control.view import AirSystem, BuildingView, Heating, Memory, Proposal, Running, Zone
+from control.view import AirSystem, BuildingView, Heating, Memory, Proposal, Running, Zone, empty_target_c
 from core.calendar import MINUTE_MS
 
 NAME: Final = "fan-schedule"
@@ -31,7 +31,9 @@ def reason_to_run(view: BuildingView, system: AirSystem) -> str:
     runs = view.memory.fans.get(system.name, Running(is_on=False, since_ms=0)).is_on
     if view.season.heating is Heating.ALLOWED:
         margin_k = _WARMED_K if runs else -_COLD_K
-        cold = [z for z in zones if z.temperature.value is not None and z.temperature.value < floor_c(view) + margin_k]
+        cold = [
+            z for z in zones if z.temperature.value is not None and z.temperature.value < floor_c(view, z) + margin_k
+        ]
         if cold:
             return f"{_names(cold)} is at the set-back"
     margin_k = -_WARMED_K if runs else _COLD_K
@@ -39,9 +41,17 @@ def reason_to_run(view: BuildingView, system: AirSystem) -> str:
     return f"{_names(hot)} is too hot even for nobody" if hot else ""
 
 
-def floor_c(view: BuildingView) -> float:
+def floor_c(view: BuildingView, zone: Zone) -> float:
     """Lowest temperature of an empty zone, degrees Celsius."""
-    return view.comfort.setback_c
+    if zone.is_left_alone and zone.habit.heating_c is not None:
+        return zone.habit.heating_c
+    return empty_target_c(view, zone)
+
+
+def is_left_alone(view: BuildingView, system: AirSystem) -> bool:
+    """Whether a system feeds only zones that are none of ours."""
+    zones = served(view, system)
+    return bool(zones) and all(zone.is_left_alone for zone in zones)
 
 
 def ceiling_c(zone: Zone) -> float:
@@ -53,7 +63,7 @@ def remember(view: BuildingView) -> Memory:
     """Note what each fan is told; shortest run and pause hold whatever is decided in between, but never people up."""
     fans = {}
     for system in view.air:
-        if system.fan is None or _blind(view, system):
+        if system.fan is None or _blind(view, system) or is_left_alone(view, system):
             continue
         before = view.memory.fans.get(system.name)
         zones = served(view, system)
@@ -73,7 +83,10 @@ def propose(view: BuildingView) -> list[Proposal]:
         if system.fan is None:
             continue
         state = view.memory.fans.get(system.name)
-        if state is None:
+        if is_left_alone(view, system):
+            why = f"Let go: nobody uses what {system.name} feeds, and it is kept at one temperature."
+            proposals.append(Proposal(system.fan, None, NAME, why))
+        elif state is None:
             proposals.append(Proposal(system.fan, None, NAME, f"Let go: no zone of {system.name} can be seen."))
         elif state.is_on:
             why = reason_to_run(view, system) or "Shortest run"

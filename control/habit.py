@@ -26,6 +26,8 @@ class HabitWeek:
     ----------
     heating_c
         Shape (8, 96): by quarter of an hour of a local day, Monday to Sunday and holidays; NaN where never seen.
+    heating_empty_c
+        With nobody there, degrees Celsius; None: there always is somebody.
     cooling_c, cooling_empty_c
         With people there and without, degrees Celsius.
     swing_k
@@ -33,6 +35,7 @@ class HabitWeek:
     """
 
     heating_c: Floats
+    heating_empty_c: float | None
     cooling_c: float | None
     cooling_empty_c: float | None
     swing_k: float
@@ -40,7 +43,13 @@ class HabitWeek:
     def at(self, kind: int, minute: int) -> Habit:
         """The habit at a minute of a kind of day (see `control.record`)."""
         heating_c = float(self.heating_c[kind, minute // SLOT_MIN])
-        return Habit(heating_c if np.isfinite(heating_c) else None, self.cooling_c, self.cooling_empty_c, self.swing_k)
+        return Habit(
+            heating_c if np.isfinite(heating_c) else None,
+            self.heating_empty_c,
+            self.cooling_c,
+            self.cooling_empty_c,
+            self.swing_k,
+        )
 
 
 def learn_habit(
@@ -56,6 +65,7 @@ def learn_habit(
     week = week_of(record, heating_c, lambda day_by_slot: np.nanmedian(day_by_slot, axis=0))
     return HabitWeek(
         week,
+        heating_empty_c=_typical(heating_c[~there]),
         cooling_c=_typical(cooling_c[there]),
         cooling_empty_c=_typical(cooling_c[~there], 0.9),
         swing_k=DEFAULT_SWING_K if swing is None else min(max(swing, 0.0), DEFAULT_SWING_K),

@@ -85,6 +85,7 @@ def observe(
             measured(item.cooling.id) if item.cooling else NOT_MEASURED,
             presence.peak if presence else 0.0,
             item.floor_area_m2,
+            is_used=opening is not None or plan is None or plan.peak > 0,
         )
 
     def system_of(item: SystemLayout) -> AirSystem:

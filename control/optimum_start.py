@@ -37,7 +37,7 @@ def remember(view: BuildingView) -> Memory:
     preheating = {}
     for zone in view.zones:
         starts_ms = zone.occupancy.changes_ms
-        if zone.occupancy.is_occupied or starts_ms is None:
+        if zone.occupancy.is_occupied or starts_ms is None or zone.is_left_alone:
             continue
         planned = view.plan.get(zone.setpoint.id)
         if planned is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from control.view import BuildingView, Proposal, clock_text, occupied_target_c
+from control.view import BuildingView, Proposal, clock_text, empty_target_c, occupied_target_c
 
 NAME: Final = "setback"
 RUN_K: Final = 1.2
@@ -17,6 +17,9 @@ def propose(view: BuildingView) -> list[Proposal]:
         if zone.temperature.value is None:
             why = f"Let go: {zone.name} has no usable temperature ({zone.temperature.problem})."
             proposals.append(Proposal(zone.setpoint, None, NAME, why))
+        elif zone.is_left_alone:
+            why = "Let go: nobody uses the zone, and its own control keeps it at one temperature."
+            proposals.append(Proposal(zone.setpoint, None, NAME, why))
         elif zone.occupancy.is_occupied:
             target = occupied_target_c(view, zone)
             until = f" until {clock_text(view, zone.occupancy.changes_ms)}" if zone.occupancy.changes_ms else ""
@@ -24,7 +27,7 @@ def propose(view: BuildingView) -> list[Proposal]:
             proposals.append(Proposal(zone.setpoint, target, NAME, why))
         else:
             until = f" until {clock_text(view, zone.occupancy.changes_ms)}" if zone.occupancy.changes_ms else ""
-            value = view.comfort.setback_c
+            value = empty_target_c(view, zone)
             if any(
                 zone.name in s.zones and s.name in view.memory.fans and view.memory.fans[s.name].is_on for s in view.air
             ):

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import Final
 
-from control.fans import served
+from control.fans import is_left_alone, served
 from control.ventilation import needed_share, return_c
 from control.view import AirSystem, BuildingView, Memory, Proposal
 
@@ -43,7 +43,7 @@ def remember(view: BuildingView) -> Memory:
     states = {}
     for system in view.air:
         own = system.habit.supply_c
-        if system.supply is None or own is None:
+        if system.supply is None or own is None or is_left_alone(view, system):
             continue
         before = view.memory.supply_air.get(system.name, own)
         asked = requests(view, system)

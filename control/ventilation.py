@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from control.fans import served
+from control.fans import is_left_alone, served
 from control.view import AirSystem, BuildingView, Proposal, Zone
 
 NAME: Final = "ventilation"
@@ -105,7 +105,7 @@ def propose(view: BuildingView) -> list[Proposal]:
         point = system.outdoor_air
         if point is None:
             continue
-        share = needed_share(view, system)
+        share = None if is_left_alone(view, system) else needed_share(view, system)
         free = free_share(view, system) if share else 0.0
         if share is None:
             proposals.append(Proposal(point, None, NAME, "Let go: what people need of this system is not known."))

@@ -14,6 +14,7 @@ from core.priority import Slot
 from predict.gap import GapTotal
 
 _LEAST_MARGIN_K: Final = 0.2
+_SET_BACK_K: Final = 1.0
 COMFORT_MARGIN_K: Final = 0.5
 """A thermostat swings around its set-point; so much above the comfort minimum keeps the swing inside."""
 MIN_GAP_COVERAGE: Final = 0.9
@@ -123,6 +124,8 @@ class Habit:
     ----------
     heating_c
         Heating set-point at this time of the week; of an empty zone, at the time at which people come. Celsius.
+    heating_empty_c
+        Heating set-point while nobody is there.
     cooling_c, cooling_empty_c
         Cooling set-points with people there and without.
     swing_k
@@ -130,6 +133,7 @@ class Habit:
     """
 
     heating_c: float | None = None
+    heating_empty_c: float | None = None
     cooling_c: float | None = None
     cooling_empty_c: float | None = None
     swing_k: float | None = None
@@ -161,6 +165,9 @@ class Zone:
         Most people ever counted; 0: they are not counted.
     floor_area_m2
         None: not known.
+    is_used
+        False where people are counted in the building but never in this zone: then it is kept as its own control
+        keeps it, and the comfort band does not count.
     """
 
     name: str
@@ -174,6 +181,16 @@ class Zone:
     cooling_now: Input = NOT_MEASURED
     people_peak: float = 0.0
     floor_area_m2: float | None = None
+    is_used: bool = True
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether it is none of ours: nobody uses it, and its own control never sets it back.
+
+        What is kept at one temperature for no people is kept so for goods or machines.
+        """
+        warm, empty = self.habit.heating_c, self.habit.heating_empty_c
+        return not self.is_used and (warm is None or empty is None or warm - empty < _SET_BACK_K)
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,12 +432,21 @@ class Proposal:
 def occupied_target_c(view: BuildingView, zone: Zone) -> float:
     """Heating set-point of a zone while people are there, its correction included: always inside the comfort band.
 
-    What its own control holds, so that nobody sits colder than before, but never below the comfort minimum.
+    What its own control holds, so that nobody sits colder than before, but never below the comfort minimum where people
+    use the zone.
     """
+    if not zone.is_used and zone.habit.heating_c is not None:
+        return min(zone.habit.heating_c, view.comfort.maximum_c)
     trim = view.memory.trims.get(zone.setpoint.id, Trim()).kelvin
     margin_k = COMFORT_MARGIN_K if zone.habit.swing_k is None else zone.habit.swing_k + _LEAST_MARGIN_K
     wanted = max(view.comfort.minimum_c + margin_k, zone.habit.heating_c or 0.0) + trim
     return min(max(wanted, view.comfort.minimum_c), view.comfort.maximum_c)
+
+
+def empty_target_c(view: BuildingView, zone: Zone) -> float:
+    """Heating set-point of a zone while nobody is there: never above what its own control holds then."""
+    own = zone.habit.heating_empty_c
+    return view.comfort.setback_c if own is None else min(view.comfort.setback_c, own)
 
 
 def clock_text(view: BuildingView, time_ms: int) -> str:

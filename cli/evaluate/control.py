@@ -15,6 +15,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from cli.options import AsJson, err, number, out, print_json
+from core.config.control import Control
 from core.errors import DomainError
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from core.calendar import Calendar
     from simulators.port import DescribedBuilding
 
+DEFAULTS: Final = Control()
+"""What holds for any building that says nothing else."""
 RESULTS: Final = "eplusout.sql"
 TRACE: Final = "trace.parquet"
 _SHOWN: Final = (
@@ -51,9 +54,11 @@ def control(
     learn_days: Annotated[int, typer.Option(min=0, help="Days at the beginning that are only watched.")] = 14,
     controller: Annotated[Controller, typer.Option(help="Who controls the building.")] = Controller.RULES,
     timezone: Annotated[str, typer.Option(help="IANA zone of the site; else from the weather file's place.")] = "",
-    comfort_minimum: Annotated[float, typer.Option(help="Lowest temperature with people there, Celsius.")] = 20.0,
-    comfort_maximum: Annotated[float, typer.Option(help="Highest, Celsius.")] = 26.0,
-    setback: Annotated[float, typer.Option(help="Lowest with nobody there, Celsius.")] = 12.0,
+    comfort_minimum: Annotated[
+        float, typer.Option(help="Lowest with people there, Celsius.")
+    ] = DEFAULTS.comfort_minimum,
+    comfort_maximum: Annotated[float, typer.Option(help="Highest, Celsius.")] = DEFAULTS.comfort_maximum,
+    setback: Annotated[float, typer.Option(help="Lowest with nobody there, Celsius.")] = DEFAULTS.setback,
     as_json: AsJson = False,
 ) -> None:
     """Run a building in lock-step; the first days are watched, figures are of the days after them.

@@ -15,7 +15,7 @@ from control.mpc.zone_model import ZoneModel, identify
 from control.occupancy import Agenda
 from control.record import Record
 from control.strategy import decide
-from control.view import BuildingView, Memory, Planned, Proposal, Zone, clock_text, occupied_target_c
+from control.view import BuildingView, Memory, Planned, Proposal, Zone, clock_text, empty_target_c, occupied_target_c
 from core.calendar import HOUR_MS, MINUTE_MS
 from predict.series import Floats, fill_short_gaps
 from predict.twin.lag import filled, lagged
@@ -164,7 +164,7 @@ def plan(
 
     A zone without a model, or without a temperature now, is left to the rules.
     """
-    zones = [z for z in view.zones if z.name in twins.models and z.name in agendas and z.temperature.value is not None]
+    zones = [z for z in view.zones if _is_planned(z, twins, agendas)]
     if not zones or view.outdoor.value is None or len(twins.outdoor_c) < HORIZON_STEPS:
         reasons = "; ".join(sorted(set(twins.rejected.values()))) or "the outdoor temperature cannot be used"
         return {}, f"The rules decide: {reasons}."
@@ -178,6 +178,11 @@ def plan(
         return {}, "The rules decide: the solver found no plan."
     planned = {z.setpoint.id: _planned(view, z, k, answer, models[k]) for k, z in enumerate(zones)}
     return planned, _sentence(view, zones, answer, twins)
+
+
+def _is_planned(zone: Zone, twins: Twins, agendas: Mapping[str, Agenda]) -> bool:
+    known = zone.name in twins.models and zone.name in agendas and zone.temperature.value is not None
+    return known and not zone.is_left_alone
 
 
 def _planned(view: BuildingView, zone: Zone, k: int, answer: Solution, model: ZoneModel) -> Planned:
@@ -225,7 +230,7 @@ def _horizon(
         # The temperature at the end of a step is the one at the beginning of the next.
         warm = np.concatenate([there[1:], there[-1:]]) | there
         target = occupied_target_c(view, zone)
-        lowest[k] = np.where(warm, target, view.comfort.setback_c)
+        lowest[k] = np.where(warm, target, empty_target_c(view, zone))
         highest[k] = np.where(warm, max(view.comfort.maximum_c, target), 40.0)
     return Horizon(
         outdoor_c=outdoor, sun_w_m2=_turned(twins.sun_w_m2, twins.end_ms, view.now_ms), price=price, people=people,

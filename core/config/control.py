@@ -105,7 +105,7 @@ class Control(_Section, frozen=True, kw_only=True):
     occupied: list[Block] = []
     comfort_minimum: float = 20.0
     comfort_maximum: float = 26.0
-    setback: float = 16.0
+    setback: float = 12.0
     setpoints: list[str] = []
     cooling_setpoints: list[str] = []
     air_systems: list[AirSystem] = []
