@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from cli.evaluate.control import TRACE, Controller
+from cli.options import number
 from predict.series import Floats
 
 Reports = Mapping[tuple[str, str], Mapping[str, Any]]
@@ -74,8 +75,9 @@ def energy_bars(reports: Reports) -> str:
     parts = [_text(_LEFT, 20, "Site energy for heating, cooling, fans and pumps, kWh/m²", weight="bold")]
     x = float(_LEFT)
     for use in order:
-        parts += [_box(x, 32, 10, 10, USE_COLOURS.get(use, OTHER_COLOUR)), _text(x + 14, 41, use)]
-        x += 22 + 7 * len(use)
+        name = use.replace(":", ", ").replace("NaturalGas", "gas").replace("Electricity", "electric")
+        parts += [_box(x, 32, 10, 10, USE_COLOURS.get(use, OTHER_COLOUR)), _text(x + 14, 41, name)]
+        x += 26 + 6.5 * len(name)
     y, before = 58.0, ""
     for (case, label), uses in shares.items():
         if case != before:
@@ -87,7 +89,7 @@ def energy_bars(reports: Reports) -> str:
             width = max(uses.get(use, 0.0), 0.0) * scale
             parts.append(_box(x, y, width, _ROW - 4, USE_COLOURS.get(use, OTHER_COLOUR)))
             x += width
-        parts.append(_text(x + 6, y + 13, f"{sum(uses.values()):.1f}"))
+        parts.append(_text(x + 6, y + 13, number(sum(uses.values()))))
         y += _ROW
     return _document(parts, y + 16)
 

@@ -21,12 +21,12 @@ from control import (
 from control.view import BuildingView, Memory, Proposal
 from core.priority import Slot
 
-REMEMBER: Final[tuple[Callable[[BuildingView], Memory], ...]] = (
-    correction.remember,
-    optimum_start.remember,
-    supply.remember,
-    fans.remember,
-    supply_air.remember,
+REMEMBER: Final[tuple[tuple[str, Callable[[BuildingView], Memory]], ...]] = (
+    (correction.NAME, correction.remember),
+    (optimum_start.NAME, optimum_start.remember),
+    (supply.NAME, supply.remember),
+    (fans.NAME, fans.remember),
+    (supply_air.NAME, supply_air.remember),
 )
 PROPOSE: Final[tuple[Callable[[BuildingView], list[Proposal]], ...]] = (
     season.propose,
@@ -49,10 +49,11 @@ def decide(view: BuildingView, *, without: Collection[str] = ()) -> tuple[list[P
     Parameters
     ----------
     without
-        Names of strategies that are not heard: what a strategy is worth is what a building takes without it.
+        Names of strategies that are not heard and remember nothing: what one is worth is what a building takes without.
     """
-    for remember in REMEMBER:
-        view = replace(view, memory=remember(view))
+    for name, remember in REMEMBER:
+        if name not in without:
+            view = replace(view, memory=remember(view))
     heard: dict[tuple[str, Slot], Proposal] = {}
     for propose in PROPOSE:
         for proposal in propose(view):

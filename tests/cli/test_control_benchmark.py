@@ -12,7 +12,9 @@ import pytest
 from benchmarks.control import REPORT, STRATEGIES, Row, Task, finished, markdown, median_changes, rows, tasks_of
 from benchmarks.control_pictures import energy_bars
 from cli.evaluate.control import Controller
+from control.strategy import decide
 from core.errors import DomainError
+from tests.control.views import view, zone
 
 
 def report(ener_kwh_m2: float, tdis_k_h: float) -> dict[str, object]:
@@ -70,6 +72,16 @@ def test_each_strategy_can_be_left_out_and_runs_are_kept_apart() -> None:
     chosen.last = "2023-01-14"
     with pytest.raises(DomainError, match="no day after 14 days"):
         tasks_of(chosen)
+
+
+def test_what_is_left_out_neither_speaks_nor_is_remembered() -> None:
+    early = view("2026-01-14 07:30", zone(18.0))
+    whole, memory = decide(early)
+    assert [p.strategy for p in whole] == ["optimum-start"]
+    assert memory.preheating
+    rest, memory = decide(early, without={"optimum-start"})
+    assert [p.strategy for p in rest] == ["setback"], "the next in rank is heard"
+    assert not memory.preheating
 
 
 def test_a_run_is_done_once_for_the_same_days_and_set_back(tmp_path: Path) -> None:
