@@ -51,4 +51,4 @@ def decide(view: BuildingView) -> tuple[list[Proposal], Memory]:
     for propose in PROPOSE:
         for proposal in propose(view):
             heard.setdefault((proposal.point.id, proposal.slot), proposal)
-    return list(heard.values()), view.memory
+    return cooling.keep_clear(view, list(heard.values())), view.memory
