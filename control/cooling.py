@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from control.fans import ceiling_c
@@ -32,3 +34,18 @@ def propose(view: BuildingView) -> list[Proposal]:
             value = ceiling_c(zone)
             proposals.append(Proposal(zone.cooling, value, NAME, f"Nobody there: cooled above {value:.1f} °C only."))
     return proposals
+
+
+def keep_clear(view: BuildingView, proposals: Sequence[Proposal]) -> list[Proposal]:
+    """Cooling set-points raised to the dead band above what heating of the zone is told, whoever tells it."""
+    least: dict[str, float] = {}
+    for zone in view.zones:
+        heating = [p.value for p in proposals if p.point.id == zone.setpoint.id and p.value is not None]
+        if zone.cooling is not None and heating:
+            least[zone.cooling.id] = max(heating) + DEAD_BAND_K
+    return [
+        replace(p, value=least[p.point.id], why=f"{p.why} Raised to {least[p.point.id]:.1f} °C, clear of heating.")
+        if p.value is not None and p.value < least.get(p.point.id, p.value)
+        else p
+        for p in proposals
+    ]

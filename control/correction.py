@@ -67,6 +67,8 @@ def propose(view: BuildingView) -> list[Proposal]:
         if not zone.occupancy.is_occupied or trim is None or trim.kelvin == 0 or zone.temperature.value is None:
             continue
         target = occupied_target_c(view, zone)
+        if target == occupied_target_c(replace(view, memory=replace(view.memory, trims={})), zone):
+            continue  # held at what its own control held, or at the edge of the comfort band: nothing is corrected
         excess = next((gap for gap in view.gaps if gap.is_excess), None)
         if trim.kelvin > 0:
             why = f"The zone was colder than the comfort minimum: {trim.kelvin:+.2f} K to {target:.1f} °C."

@@ -90,6 +90,8 @@ def propose(view: BuildingView) -> list[Proposal]:
         elif state.is_on:
             why = reason_to_run(view, system) or "Shortest run"
             proposals.append(Proposal(system.fan, 1.0, NAME, f"{why}: the air system runs."))
+        elif why := reason_to_run(view, system):
+            proposals.append(Proposal(system.fan, 0.0, NAME, f"{why}: the air system runs after its shortest pause."))
         else:
             why = "Nobody there, nothing warms up, no zone is too cold or too hot: the air system rests."
             proposals.append(Proposal(system.fan, 0.0, NAME, why))

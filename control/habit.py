@@ -59,7 +59,7 @@ def learn_habit(
 
     `people_share` is the number of people over the most ever seen.
     """
-    there = np.asarray(people_share >= PRESENT_SHARE)
+    there, empty = np.asarray(people_share >= PRESENT_SHARE), np.asarray(people_share < PRESENT_SHARE)
     below = (heating_c - temperature_c)[there & (temperature_c < heating_c + _HEATED_K)]
     swing = _typical(below, 0.9)
     week = week_of(record, heating_c, lambda day_by_slot: np.nanmedian(day_by_slot, axis=0))
@@ -67,7 +67,7 @@ def learn_habit(
         week,
         heating_empty_c=_typical(heating_c[~there]),
         cooling_c=_typical(cooling_c[there]),
-        cooling_empty_c=_typical(cooling_c[~there], 0.9),
+        cooling_empty_c=_typical(cooling_c[empty], 0.9),
         swing_k=DEFAULT_SWING_K if swing is None else min(max(swing, 0.0), DEFAULT_SWING_K),
     )
 

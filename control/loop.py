@@ -10,6 +10,7 @@ from typing import Final
 
 from broker.client import BrokerClient, Message
 from control.advice import obey_stop, settle
+from control.cooling import keep_clear
 from control.dispatch import Dispatcher, is_result
 from control.gap_action import corrections_of
 from control.gather import heated_today_h, heating_gaps, layout_of, learn_building, view_building
@@ -240,6 +241,7 @@ class Control:
             proposals, holds, layout.driven, setback_c=case.settings.setback,
             is_occupied=any(zone.occupancy.is_occupied for zone in view.zones), heated_h=heated_h,
         )  # fmt: skip
+        proposals = keep_clear(view, proposals)  # a policy may have raised what heating is told
         proposals = stand_down(self._registry.running_trial(building_id), proposals, data_ms)
         command_ids = self._drive(case.settings, view, proposals)
         case.memory, case.decided_slot = memory, case.slot_of(data_ms)

@@ -224,8 +224,9 @@ def occupancy_at(plan: Agenda, people: float | None, last_seen_ms: int | None, n
         return Occupancy(expected, plan.next_change(now_ms), None if plan.peak <= 0 else (1.0 if expected else soon))
     share = max(people / plan.peak, soon)
     absent_ms = now_ms - last_seen_ms if last_seen_ms is not None else ABSENT_MS
-    begun_ms = max((edge for edge in plan.changes if edge <= now_ms), default=plan.start_ms)
-    if not expected and now_ms - begun_ms < LINGER_MS:
+    changed_ms = max((edge for edge in plan.changes if edge <= now_ms), default=None)
+    begun_ms = plan.start_ms if changed_ms is None else changed_ms
+    if not expected and changed_ms is not None and now_ms - changed_ms < LINGER_MS:
         # The count is of the last minutes; they leave now as they always do.
         return Occupancy(False, plan.next_change(now_ms), min(share, 1.0))
     if people / plan.peak >= (_SOMEBODY_SHARE if expected else PRESENT_SHARE):

@@ -50,13 +50,16 @@ class Record:
         return np.full(len(self), np.nan) if values is None else values
 
     @cached_property
-    def _local(self) -> tuple[Ints, Ints]:
-        kinds, minutes = [], []
+    def _local(self) -> tuple[Ints, Ints, Ints]:
+        kinds, minutes, days = [], [], []
         for k in range(len(self)):
-            kind, minute = day_and_minute(self.calendar, self.start_ms + k * self.step_ms)
+            time_ms = self.start_ms + k * self.step_ms
+            kind, minute = day_and_minute(self.calendar, time_ms)
             kinds.append(kind)
             minutes.append(minute)
-        return np.array(kinds, np.int64), np.array(minutes, np.int64)
+            days.append(self.calendar.day_of(time_ms).toordinal())
+        numbers = np.array(days, np.int64)
+        return np.array(kinds, np.int64), np.array(minutes, np.int64), numbers - numbers[:1]
 
     @property
     def day_kinds(self) -> Ints:
@@ -68,10 +71,10 @@ class Record:
         """Minute of the local day at which each step begins, shape (n,)."""
         return self._local[1]
 
-    @cached_property
+    @property
     def days(self) -> Ints:
-        """Number of the local day that each step lies in, shape (n,)."""
-        return np.concatenate([[0], np.cumsum(np.diff(self.minutes) < 0)]) if len(self) else np.array([], np.int64)
+        """Number of the local day that each step lies in, from 0 on, shape (n,); a day of 25 hours is one."""
+        return self._local[2]
 
 
 def day_and_minute(calendar: Calendar, time_ms: int) -> tuple[int, int]:

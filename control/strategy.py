@@ -60,4 +60,4 @@ def decide(view: BuildingView, *, without: Collection[str] = ()) -> tuple[list[P
             if proposal.strategy in without:
                 continue
             heard.setdefault((proposal.point.id, proposal.slot), proposal)
-    return list(heard.values()), view.memory
+    return cooling.keep_clear(view, list(heard.values())), view.memory

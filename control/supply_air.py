@@ -59,8 +59,12 @@ def propose(view: BuildingView) -> list[Proposal]:
     """
     proposals = []
     for system in view.air:
+        if system.supply is None:
+            continue
         state = view.memory.supply_air.get(system.name)
-        if system.supply is None or state is None or system.habit.supply_c is None:
+        if state is None or system.habit.supply_c is None:
+            why = "Let go: the system's own temperature is not known."
+            proposals.append(Proposal(system.supply, None, NAME, why))
             continue
         mixed = mixed_c(view, system)
         if mixed is None:

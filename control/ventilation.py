@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from control.fans import is_left_alone, served
@@ -69,6 +70,8 @@ def _need_of_people(zone: Zone) -> tuple[float, float]:
 def needed_share(view: BuildingView, system: AirSystem) -> float | None:
     """Share of outdoor air that a system's people need, 0 to 1; None: not known, its own minimum holds."""
     zones = served(view, system)
+    if any(zone.occupancy.is_occupied and zone.people_peak <= 0 and not zone.floor_area_m2 for zone in zones):
+        return None  # people are there, and neither they nor the floor say how much they need
     needs = [need(zone) for zone in zones]
     now, most = sum(n for n, _ in needs), sum(m for _, m in needs)
     if now == 0:
@@ -121,7 +124,8 @@ def propose(view: BuildingView) -> list[Proposal]:
         point = system.outdoor_air
         if point is None:
             continue
-        share = None if is_left_alone(view, system) else needed_share(view, system)
+        known = return_c(view, system) is not None and not is_left_alone(view, system)
+        share = needed_share(view, system) if known else None
         free = free_share(view, system) if share else 0.0
         if share is None:
             proposals.append(Proposal(point, None, NAME, "Let go: what people need of this system is not known."))
@@ -135,8 +139,14 @@ def propose(view: BuildingView) -> list[Proposal]:
             proposals.append(Proposal(point, 0.0, NAME, "Nobody there: no outdoor air is warmed."))
         else:
             why = f"{share:.0%} outdoor air is what ASHRAE 62.1 asks for the people who are there."
-            proposals.append(Proposal(point, round(share, 3), NAME, why))
+            proposals.append(Proposal(point, _rounded(share), NAME, why))
     return proposals
+
+
+def _rounded(share: float) -> float:
+    """To three digits; up where the margin does not cover the difference."""
+    nearest = round(share, 3)
+    return nearest if nearest >= share / MARGIN else math.ceil(share * 1000) / 1000
 
 
 def _economises(system: AirSystem) -> bool:

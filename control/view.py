@@ -435,15 +435,16 @@ class Proposal:
 def occupied_target_c(view: BuildingView, zone: Zone) -> float:
     """Heating set-point of a zone while people are there, its correction included: always inside the comfort band.
 
-    What its own control holds, so that nobody sits colder than before, but never below the comfort minimum where people
-    use the zone.
+    What its own control holds, so that nobody sits colder than before whatever is corrected, but never below the
+    comfort minimum where people use the zone.
     """
     if not zone.is_used and zone.habit.heating_c is not None:
         return min(zone.habit.heating_c, view.comfort.maximum_c)
     trim = view.memory.trims.get(zone.setpoint.id, Trim()).kelvin
     margin_k = COMFORT_MARGIN_K if zone.habit.swing_k is None else zone.habit.swing_k + _LEAST_MARGIN_K
-    wanted = max(view.comfort.minimum_c + margin_k, zone.habit.heating_c or 0.0) + trim
-    return min(max(wanted, view.comfort.minimum_c), view.comfort.maximum_c)
+    held_c = zone.habit.heating_c or 0.0
+    wanted = max(view.comfort.minimum_c + margin_k, held_c) + trim
+    return min(max(wanted, view.comfort.minimum_c, held_c), view.comfort.maximum_c)
 
 
 def empty_target_c(view: BuildingView, zone: Zone) -> float:

@@ -143,3 +143,28 @@ def test_letting_go_never_waits() -> None:
 
 def test_a_point_that_cannot_be_driven_gets_nothing() -> None:
     assert run(20.5, point=Point(HALL, "Zone_Air_Heating_Temperature_Setpoint", "Cel")) == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "held", "value", "sent"),
+    [
+        (Limits(0, 1, 0.2), 0.2, 0.204, False),
+        (Limits(0, 1, 0.2), 0.2, 0.206, True),
+        (Limits(0, 1, 0.2), 0.2, 0.196, False),
+        (Limits(0, 1, 0.2), 0.2, 0.19, True),
+        (Limits(0, 1, 0), 0.0, 1.0, True),
+        (Limits(0, 100, 20), 20.0, 20.04, False),
+        (Limits(0, 100, 20), 20.0, 20.06, True),
+        (Limits(5, 26, 18), 20.5, 20.54, False),
+        (Limits(5, 26, 18), 20.5, 20.56, True),
+        (Limits(20, 20, 20), 20.0, 20.0, False),
+    ],
+    ids=[
+        "a share, nearly", "a share, more", "a share, nearly less", "a share, less", "a fan", "per cent, nearly",
+        "per cent, more", "a temperature, nearly", "a temperature, more", "nothing to choose",
+    ],
+)  # fmt: skip
+def test_what_is_the_same_follows_the_range_of_the_point(
+    *, limits: Limits, held: float, value: float, sent: bool
+) -> None:
+    assert bool(run(value, ours(held), point=setpoint(limits=limits))) is sent

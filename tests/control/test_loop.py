@@ -1,8 +1,9 @@
 """The loop over a real broker, store and registry: woken by stored data, it decides and drives."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 
+import msgspec
 import pytest
 
 from broker.paho import PahoClient
@@ -56,13 +57,15 @@ class Rig:
         gateway: FieldGateway,
         mode: str,
         trust: TrustMode | None = TrustMode.DRIVE,
+        more: Mapping[str, object] | None = None,
+        points: Sequence[Point] = (),
     ) -> None:
         self.registry, self.store, self.gateway = registry, store, gateway
         self.clock = SimulatedClock(START)
         site = Site(id=SITE, timezone="Europe/Rome")
-        building = Building(id=BUILDING, control=settings(mode))
+        building = Building(id=BUILDING, control=msgspec.structs.replace(settings(mode), **(more or {})))
         registry.put_building(building)
-        registry.declare_points(f"{SITE}/{GATEWAY}", [HALL, TEMPERATURE, OUTDOOR], START)
+        registry.declare_points(f"{SITE}/{GATEWAY}", [HALL, TEMPERATURE, OUTDOOR, *points], START)
         if trust is not None:
             registry.set_trust(BUILDING, trust, by="anna", why="Its advice made sense", now_ms=START)
         self.control = Control(
@@ -115,8 +118,13 @@ def make_rig(
 ) -> Iterator[Callable[..., Rig]]:
     rigs: list[Rig] = []
 
-    def make(mode: str = "drive", trust: TrustMode | None = TrustMode.DRIVE) -> Rig:
-        rigs.append(Rig(broker, registry, store, gateway, mode, trust))
+    def make(
+        mode: str = "drive",
+        trust: TrustMode | None = TrustMode.DRIVE,
+        more: Mapping[str, object] | None = None,
+        points: Sequence[Point] = (),
+    ) -> Rig:
+        rigs.append(Rig(broker, registry, store, gateway, mode, trust, more, points))
         return rigs[-1]
 
     yield make

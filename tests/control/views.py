@@ -35,6 +35,18 @@ SUPPLY = Point(
     limits=Limits(25.0, 75.0, 60.0),
 )
 
+COOLING = Point(
+    "torino/calvino/hall/cooling-setpoint",
+    "Zone_Air_Cooling_Temperature_Setpoint",
+    "Cel",
+    limits=Limits(15.0, 40.0, 26.0),
+)
+FAN = Point("torino/calvino/fan", "Enable_Command", "1", limits=Limits(0.0, 1.0, 0.0))
+OUTDOOR_AIR = Point("torino/calvino/outdoor-air", "Damper_Position_Command", "1", limits=Limits(0.0, 1.0, 0.2))
+SUPPLY_AIR = Point(
+    "torino/calvino/supply-air", "Supply_Air_Temperature_Setpoint", "Cel", limits=Limits(10.0, 35.0, 13.0)
+)
+
 
 def at(text: str) -> int:
     """UTC milliseconds of a local wall time."""
