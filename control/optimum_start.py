@@ -59,7 +59,8 @@ def propose(view: BuildingView) -> list[Proposal]:
         if starts_ms is None or zone.temperature.value is None:
             continue
         if planned := view.plan.get(zone.setpoint.id):
-            value = min(planned.target_c, occupied_target_c(view, zone))
+            # What a weak heating can reach in a step may lie below the set-back, which holds without a plan too.
+            value = max(min(planned.target_c, occupied_target_c(view, zone)), view.comfort.setback_c)
             proposals.append(Proposal(zone.setpoint, value, NAME, planned.why))
             continue
         rate = rate_k_per_h(zone.warm_up, zone.temperature.value, view.outdoor.value)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from control.layout import Layout, ZoneLayout
-from control.learning import agendas, learn_habits, learn_presences
-from control.learning import Learnt as Habits
+from control.learning import Learnt, agendas, learn_habits, learn_presences
 from control.mpc.zone_model import MASS_H, ZoneModel
 from control.observer import observe
 from control.occupancy import Agenda
@@ -108,31 +108,41 @@ def record(rooms: list[Lived], start_ms: int = FIRST, kwh_per_k: float = 2.0) ->
     return Record(start_ms, STEP_MS, columns, ROME)
 
 
-def end_of(known: Record) -> int:
-    """When a record ends, UTC milliseconds."""
-    return known.start_ms + len(known) * known.step_ms
+class School:
+    """Rooms, what was recorded of them, and what the rules learn of it."""
+
+    def __init__(self, known: Record) -> None:
+        self.known = known
+        self.layout = layout(sum(name.endswith("/temperature") for name in known.columns))
+        self.end_ms = known.start_ms + len(known) * known.step_ms
+
+    @cached_property
+    def learnt(self) -> Learnt:
+        """People and habits."""
+        habits, air = learn_habits(self.layout, self.known)
+        return Learnt(presences=learn_presences(self.layout, self.known), habits=habits, air_habits=air)
+
+    @cached_property
+    def plans(self) -> dict[str, Agenda]:
+        """What is expected from the end of the record on."""
+        return agendas(self.layout, self.learnt, ROME, self.end_ms)
+
+    def view(
+        self, now_ms: int, *, inside_c: float | None = 17.0, outdoor_c: float | None = 1.0, people: float = 0.0,
+        others: dict[int, float | None] | None = None,
+    ) -> BuildingView:  # fmt: skip
+        """It at a moment; rooms of `others` have a temperature of their own (None: it is not known)."""
+        inputs = {self.layout.outdoor: known_or_not(outdoor_c)}
+        for k, zone in enumerate(self.layout.zones):
+            inputs[zone.temperature] = known_or_not((others or {}).get(k, inside_c))
+            inputs[zone.heating.id] = Input(15.0)
+            inputs[zone.people] = Input(people)
+        return observe(
+            self.layout, inputs, self.learnt, self.plans, calendar=ROME, now_ms=now_ms, comfort=COMFORT,
+            season=Season(Heating.ALLOWED), last_seen={}, memory=Memory(),
+        )  # fmt: skip
 
 
-def learnt(plan: Layout, known: Record) -> tuple[Habits, dict[str, Agenda]]:
-    """What the rules learn of it, and what is expected from the end of the record on."""
-    habits, air = learn_habits(plan, known)
-    found = Habits(presences=learn_presences(plan, known), habits=habits, air_habits=air)
-    return found, agendas(plan, found, ROME, end_of(known))
-
-
-def view(
-    plan: Layout, known: Record, now_ms: int, *, inside_c: float | None = 17.0, outdoor_c: float | None = 1.0,
-    people: float = 0.0, memory: Memory | None = None, colder: dict[int, float | None] | None = None,
-) -> BuildingView:  # fmt: skip
-    """The building at a moment; rooms of `colder` have a temperature of their own (None: it is not known)."""
-    habits, plans = learnt(plan, known)
-    inputs = {"torino/school/outdoor": Input(outdoor_c, "" if outdoor_c is not None else "no reading for 75 min")}
-    for k, zone in enumerate(plan.zones):
-        value = (colder or {}).get(k, inside_c)
-        inputs[zone.temperature] = Input(value, "" if value is not None else "no reading for 75 min")
-        inputs[zone.heating.id] = Input(15.0)
-        inputs[zone.people] = Input(people)
-    return observe(
-        plan, inputs, habits, plans, calendar=ROME, now_ms=now_ms, comfort=COMFORT, season=Season(Heating.ALLOWED),
-        last_seen={}, memory=memory or Memory(),
-    )  # fmt: skip
+def known_or_not(value: float | None) -> Input:
+    """An input, or one that has not been heard of for long."""
+    return Input(value, "" if value is not None else "no reading for 75 min")

@@ -68,9 +68,7 @@ def test_too_little_free_running_is_no_model() -> None:
 
 def test_a_day_is_no_record() -> None:
     lived = live(days=1)
-    assert (
-        identify(lived.inside_c, lived.setpoint_c, lived.outdoor_c, lived.sun_w_m2, lived.people, step_h=0.5) is None
-    )
+    assert identify(lived.inside_c, lived.setpoint_c, lived.outdoor_c, lived.sun_w_m2, lived.people, step_h=0.5) is None
 
 
 def test_gaps_are_no_observations() -> None:
