@@ -15,6 +15,7 @@ CASES: Final = {
     "baseline": ["benchmarks.peers.baseline", "data/cambridge"],
     "fleet": ["benchmarks.fleet"],
     "drift": ["benchmarks.drift"],
+    "control": ["benchmarks.control_decisions"],
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import count
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -52,6 +52,11 @@ _LIMITS: Final = {
 """What a point of each class may be told; the same for every building."""
 
 
+_Part: TypeAlias = tuple[str, Point | None]
+"""A point's id, and the point where it can be driven."""
+_NOTHING: Final[_Part] = ("", None)
+
+
 class Decider(Protocol):
     """What makes proposals of a view, and what it remembers; one with a ``learn`` is called with the day's record."""
 
@@ -83,8 +88,8 @@ def layout_of(building: DescribedBuilding) -> Layout:
             return None
         return Point(f"{SITE}/{name}", brick_class, unit, limits=_LIMITS[brick_class])
 
-    in_zones: dict[str, dict[str, tuple[str, Point | None]]] = {}
-    in_systems: dict[str, dict[str, tuple[str, Point | None]]] = {}
+    in_zones: dict[str, dict[str, _Part]] = {}
+    in_systems: dict[str, dict[str, _Part]] = {}
     feeds: dict[str, tuple[str, ...]] = {}
     for point in building.points:
         kinds, groups, group = _ZONE_CLASSES, in_zones, point.zone
@@ -96,25 +101,16 @@ def layout_of(building: DescribedBuilding) -> Layout:
                 found = driven(point.name, brick_class, point.unit) if brick_class in _LIMITS else None
                 groups.setdefault(group, {}).setdefault(kind, (f"{SITE}/{point.name}", found))
 
-    def sensor(parts: Mapping[str, tuple[str, Point | None]], kind: str) -> str:
-        return parts.get(kind, ("", None))[0]
-
-    zones = []
-    for name, parts in in_zones.items():
-        heating = parts.get("heating", ("", None))[1]
-        if heating is not None:
-            cooling = parts.get("cooling", ("", None))[1]
-            temperature, people, co2 = (sensor(parts, kind) for kind in ("temperature", "people", "co2"))
-            zones.append(ZoneLayout(f"{SITE}/{name}", heating, cooling, temperature, people, co2, areas.get(name)))
+    zones = [zone for name, parts in in_zones.items() if (zone := _zone_of(name, parts, areas.get(name))) is not None]
     everywhere = tuple(zone.name for zone in zones)
     systems = [
         SystemLayout(
             f"{SITE}/{name}",
             tuple(f"{SITE}/{zone}" for zone in feeds.get(name, ())) or everywhere,
-            parts.get("fan", ("", None))[1],
-            parts.get("outdoor_air", ("", None))[1],
-            parts.get("supply", ("", None))[1],
-            parts.get("flow", ("", None))[0],
+            parts.get("fan", _NOTHING)[1],
+            parts.get("outdoor_air", _NOTHING)[1],
+            parts.get("supply", _NOTHING)[1],
+            parts.get("flow", _NOTHING)[0],
         )
         for name, parts in in_systems.items()
         if any(driven_point is not None for _, driven_point in parts.values())
@@ -132,6 +128,16 @@ def layout_of(building: DescribedBuilding) -> Layout:
         site("Solar_Irradiance_Sensor"),
         meters,
     )
+
+
+def _zone_of(name: str, parts: Mapping[str, _Part], floor_area_m2: float | None) -> ZoneLayout | None:
+    """A zone whose heating set-point can be written; None otherwise."""
+    heating = parts.get("heating", _NOTHING)[1]
+    if heating is None:
+        return None
+    temperature, people, co2 = (parts.get(kind, _NOTHING)[0] for kind in ("temperature", "people", "co2"))
+    cooling = parts.get("cooling", _NOTHING)[1]
+    return ZoneLayout(f"{SITE}/{name}", heating, cooling, temperature, people, co2, floor_area_m2)
 
 
 @dataclass

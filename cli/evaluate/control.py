@@ -20,7 +20,6 @@ from core.errors import DomainError
 
 if TYPE_CHECKING:
     from cli.evaluate.closed_loop import Decider, Supervisor
-    from cli.evaluate.kpis import Kpis
     from control.view import Comfort
     from core.calendar import Calendar
     from simulators.port import DescribedBuilding
@@ -72,14 +71,15 @@ def control(
     begin, end = _day(first, year), _day(last, year) + timedelta(days=1)
     if end <= begin + timedelta(days=learn_days):
         raise DomainError(f"{first} to {last} leaves no day after {learn_days} days of learning")
-    out_dir.mkdir(parents=True, exist_ok=True)
-    simulated, calendar = _open(model, weather, building, begin, end, timezone, out_dir)
+    _empty(out_dir)
+    simulated, calendar, end_ms = _open(model, weather, building, begin, end, timezone, out_dir)
     with closing(simulated):
         comfort = Comfort(comfort_minimum, comfort_maximum, setback)
         supervisor = Supervisor(simulated, calendar, comfort, _decider(controller))
-        report = run(supervisor, out_dir, learn_days, show=not as_json and err.is_terminal)
-    report = {"controller": controller.value, "from": begin, "to": end - timedelta(days=1)} | report
-    report |= _figures(out_dir, learn_days, report)
+        report = run(supervisor, out_dir, learn_days, end_ms, show=not as_json and err.is_terminal)
+        until = min(calendar.day_of(simulated.time_ms - 1), end - timedelta(days=1))
+    report = {"controller": controller.value, "from": begin, "to": until} | report
+    report |= _figures(out_dir, learn_days)
     if as_json:
         print_json(report)
         return
@@ -92,8 +92,14 @@ def control(
     out.print(f"{out_dir / TRACE}: {report['trace_rows']:,} rows")
 
 
-def run(supervisor: Supervisor, out_dir: Path, learn_days: int, *, show: bool = False) -> dict[str, Any]:
-    """Run a building to its end and write its trace; the building is closed by whoever opened it."""
+def run(supervisor: Supervisor, out_dir: Path, learn_days: int, end_ms: int, *, show: bool = False) -> dict[str, Any]:
+    """Run a building up to `end_ms` in whole steps and write its trace; whoever opened the building closes it.
+
+    Raises
+    ------
+    DomainError
+        The building ends before there is a day after those of learning, or the trace cannot be written.
+    """
     import numpy as np
 
     from cli.evaluate.trace import Trace
@@ -101,13 +107,15 @@ def run(supervisor: Supervisor, out_dir: Path, learn_days: int, *, show: bool = 
     simulated = supervisor.building
     trace = Trace(supervisor)
     begin_ms, start_ms = simulated.time_ms + learn_days * 86_400_000, simulated.time_ms
+    if end_ms < begin_ms + simulated.step_ms:
+        raise DomainError(f"the building ends before {learn_days} days of learning are over")
     with Progress(console=err, disable=not show) as progress:
-        task = progress.add_task("simulating", total=(simulated.end_ms - start_ms) / 86_400_000)
-        while simulated.time_ms < simulated.end_ms:
+        task = progress.add_task("simulating", total=(end_ms - start_ms) / 86_400_000)
+        while simulated.time_ms + simulated.step_ms <= end_ms:
             simulated.step(simulated.time_ms + simulated.step_ms)
             supervisor.watch()
             trace.note()
-            if begin_ms <= simulated.time_ms < simulated.end_ms:
+            if begin_ms <= simulated.time_ms < end_ms:
                 supervisor.control()
             progress.update(task, completed=(simulated.time_ms - start_ms) / 86_400_000)
     skip = learn_days * 86_400_000 // simulated.step_ms
@@ -121,19 +129,15 @@ def run(supervisor: Supervisor, out_dir: Path, learn_days: int, *, show: bool = 
         "lowered_k_h": trace.lowered_k_h(skip),
         "short_of_air_h": short_h,
         "no_air_h": still_h,
-        "end_uses_kwh": trace.energies_kwh(skip),
-    }
+    } | asdict(trace.kpis(skip))
 
 
-def _figures(out_dir: Path, learn_days: int, report: dict[str, Any]) -> dict[str, Any]:
-    """From the engine's own results where there are some; else energy only, from the trace."""
+def _figures(out_dir: Path, learn_days: int) -> dict[str, Any]:
+    """From the engine's own results where there are some, in place of those from the trace."""
     from cli.evaluate.kpis import kpis_of_sql
 
     results = out_dir / RESULTS
-    if not results.exists():
-        return {"ener_kwh": sum(report["end_uses_kwh"].values())}
-    found: Kpis = kpis_of_sql(results, learn_days)
-    return asdict(found)
+    return asdict(kpis_of_sql(results, learn_days)) if results.exists() else {}
 
 
 def _decider(controller: Controller) -> Any:
@@ -148,28 +152,42 @@ def _decider(controller: Controller) -> Any:
     return PredictiveDecider()
 
 
+def _empty(out_dir: Path) -> None:
+    """Make the directory; what an earlier run left there would be taken for this one's."""
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        for stale in (RESULTS, TRACE):
+            (out_dir / stale).unlink(missing_ok=True)
+    except OSError as error:
+        raise DomainError(f"{out_dir}: {error.strerror or error}") from error
+
+
 def _open(
     model: Path | None, weather: Path | None, building: str, begin: date, end: date, timezone: str, out_dir: Path
-) -> tuple[DescribedBuilding, Calendar]:
+) -> tuple[DescribedBuilding, Calendar, int]:
+    """The building, the calendar of its site, and until when to simulate (UTC milliseconds)."""
     from core.calendar import Calendar
     from simulators.port import described, load
 
     if building:
         calendar = Calendar(timezone or "Etc/UTC")
         made = described(load(building)(calendar.midnight(begin), seed=0))
-        return made, calendar
+        return made, calendar, min(made.end_ms, calendar.midnight(end))
     if model is None or weather is None:
         raise DomainError("needs --model and --weather, or --building module:Class")
     from simulators.energyplus import EnergyPlusBuilding
     from simulators.idf.model import Idf
     from simulators.idf.site import holidays_of, site_calendar
 
-    for stale in (RESULTS, TRACE):
-        (out_dir / stale).unlink(missing_ok=True)
     simulated = EnergyPlusBuilding(model, weather, begin, end, output=out_dir)
-    idf = Idf.parse(model.read_text(encoding="latin-1"))
-    calendar = Calendar(timezone, holidays_of(idf, begin.year)) if timezone else site_calendar(idf, weather, begin.year)
-    return simulated, calendar
+    try:
+        idf = Idf.parse(model.read_text(encoding="latin-1"))
+        year = begin.year
+        calendar = Calendar(timezone, holidays_of(idf, year)) if timezone else site_calendar(idf, weather, year)
+    except BaseException:
+        simulated.close()
+        raise
+    return simulated, calendar, simulated.end_ms
 
 
 def _day(text: str, year: int) -> date:
@@ -193,7 +211,8 @@ def evaluate_model(
     """
     from cli.evaluate.closed_loop import Supervisor
 
-    simulated, calendar = _open(model, weather, "", begin, end, "", out_dir)
+    _empty(out_dir)
+    simulated, calendar, end_ms = _open(model, weather, "", begin, end, "", out_dir)
     with closing(simulated):
-        report = run(Supervisor(simulated, calendar, comfort, decider), out_dir, learn_days, show=show)
-    return report | _figures(out_dir, learn_days, report) | {"timezone": calendar.timezone}
+        report = run(Supervisor(simulated, calendar, comfort, decider), out_dir, learn_days, end_ms, show=show)
+    return report | _figures(out_dir, learn_days) | {"timezone": calendar.timezone}

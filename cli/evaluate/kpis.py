@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -88,8 +89,8 @@ def kpis_of_sql(results: Path, skip_days: int) -> Kpis:
     ConfigError
         The file lacks what is needed.
     """
-    with sqlite3.connect(f"file:{results}?mode=ro", uri=True) as connection:
-        try:
+    try:
+        with closing(sqlite3.connect(f"{results.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             area = connection.execute(
                 "select sum(FloorArea * Multiplier * ListMultiplier) from Zones where IsPartOfTotalArea = 1"
             ).fetchone()[0]
@@ -104,8 +105,8 @@ def kpis_of_sql(results: Path, skip_days: int) -> Kpis:
                 ).ravel()
                 for index, name, key in kinds.fetchall()
             }
-        except sqlite3.Error as error:
-            raise ConfigError(f"{results} holds no results of EnergyPlus: {error}") from error
+    except sqlite3.Error as error:
+        raise ConfigError(f"{results} holds no results of EnergyPlus: {error}") from error
     if not area or not minutes or not series:
         raise ConfigError(f"{results} holds no results of EnergyPlus")
     step_h = minutes / 60

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cli.evaluate.closed_loop import SITE, Supervisor
-from cli.evaluate.kpis import OCCUPIED_SHARE
+from cli.evaluate.kpis import OCCUPIED_SHARE, Kpis, kpis
 from control.occupancy import PRESENT_SHARE
 from control.record import day_and_minute
 from control.ventilation import rates
@@ -80,6 +81,16 @@ class Trace:
         """By ``carrier/use``, without the first `skip` steps."""
         sums = np.sum(np.array(self._used[skip:]), axis=0) if self._used else np.zeros(len(self._energies))
         return dict(zip(self._energies, map(float, sums), strict=True))
+
+    def kpis(self, skip: int) -> Kpis:
+        """Figures without the first `skip` steps; the area is that of the zones where the building tells it."""
+        areas: Mapping[str, float] = getattr(self._building, "floor_area_m2", {})
+        return kpis(
+            self.energies_kwh(skip),
+            {zone: self.column(f"{zone}/temperature") for zone in self.zones},
+            {zone: self.column(f"{zone}/people") for zone in self.zones},
+            skip=skip, step_h=self._building.step_ms / 3.6e6, floor_area_m2=sum(areas.values()) or math.nan,
+        )  # fmt: skip
 
     def lowered_k_h(self, skip: int) -> float:
         """By how much heating set-points in force were below the building's own while people were there.

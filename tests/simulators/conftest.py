@@ -2,5 +2,5 @@
 
 from importlib.util import find_spec
 
-_EXTRAS = {"pyenergyplus": "test_energyplus.py", "fmpy": "test_fmu.py"}
-collect_ignore = [test for package, test in _EXTRAS.items() if find_spec(package) is None]
+_EXTRAS = {"test_energyplus.py": "pyenergyplus", "test_energyplus_air.py": "pyenergyplus", "test_fmu.py": "fmpy"}
+collect_ignore = [test for test, package in _EXTRAS.items() if find_spec(package) is None]

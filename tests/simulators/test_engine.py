@@ -137,8 +137,47 @@ def test_a_share_follows_its_flow_at_every_system_step() -> None:
     api = Recorded()
     drive(api, job(Actuator("a", "b", "1", times=0)), [Order(3, [(0, 0.5)]), Order(1, [(0, None)]), None])
 
-    assert [value for _, _, value in api.set] == [0.0, 0.0, 0.5, 0.5, 1.0, 1.0, None]
+    # Where no air flows, the model decides, or the fan would never start again.
+    assert [value for _, _, value in api.set] == [None, None, 0.5, 0.5, 1.0, 1.0, None]
     assert api.set[0][0] == "after_predictor_before_hvac_managers"
+
+
+@pytest.mark.parametrize(
+    ("returned", "outdoor"),
+    [
+        pytest.param(4.0, 1.0, id="all returns"),
+        pytest.param(3.5, 1.0, id="less is exhausted than is asked for"),
+        pytest.param(1.0, 3.0, id="what is exhausted is made up for"),
+        pytest.param(0.0, 4.0, id="nothing returns"),
+    ],
+)
+def test_a_share_makes_up_for_what_is_exhausted(returned: float, outdoor: float) -> None:
+    class Blowing(Recorded):
+        def get_variable_handle(self, state: str, variable: str, key: str) -> int:
+            return {"supply": 1, "return": 2}[variable]
+
+        def get_variable_value(self, state: str, handle: int) -> float:
+            return {1: 4.0, 2: returned}[handle]
+
+    api = Blowing()
+    work = Job("m", "w", ".", [("supply", ""), ("return", "")], [], [Actuator("a", "b", "1", times=0, back=1)])
+    drive(api, work, [Order(1, [(0, 0.25)]), None])
+
+    assert {value for _, _, value in api.set} == {outdoor}
+
+
+def test_what_the_model_is_told_once() -> None:
+    class Known(Recorded):
+        def get_internal_variable_handle(self, state: str, variable: str, key: str) -> int:
+            return -1 if key == "unknown" else 5
+
+        def get_internal_variable_value(self, state: str, handle: int) -> float:
+            return 42.0
+
+    work = Job("m", "w", ".", [], [], [], constants=[("Zone Floor Area", "hall"), ("Zone Floor Area", "unknown")])
+    _, reports = drive(Known(), work, [Order(1), Order(1), None])
+
+    assert [report.constants for report in reports] == [[42.0, None], [], []]
 
 
 def test_a_value_that_managers_overwrite_is_set_after_them() -> None:
