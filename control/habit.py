@@ -35,20 +35,20 @@ class HabitWeek:
     """
 
     heating_c: Floats
-    heating_empty_c: float | None
     cooling_c: float | None
     cooling_empty_c: float | None
     swing_k: float
+    heating_empty_c: float | None = None
 
     def at(self, kind: int, minute: int) -> Habit:
         """The habit at a minute of a kind of day (see `control.record`)."""
         heating_c = float(self.heating_c[kind, minute // SLOT_MIN])
         return Habit(
             heating_c if np.isfinite(heating_c) else None,
-            self.heating_empty_c,
             self.cooling_c,
             self.cooling_empty_c,
             self.swing_k,
+            self.heating_empty_c,
         )
 
 

@@ -124,19 +124,19 @@ class Habit:
     ----------
     heating_c
         Heating set-point at this time of the week; of an empty zone, at the time at which people come. Celsius.
-    heating_empty_c
-        Heating set-point while nobody is there.
     cooling_c, cooling_empty_c
         Cooling set-points with people there and without.
     swing_k
         How far the zone falls below its set-point while it is heated; None: not known.
+    heating_empty_c
+        Heating set-point while nobody is there.
     """
 
     heating_c: float | None = None
-    heating_empty_c: float | None = None
     cooling_c: float | None = None
     cooling_empty_c: float | None = None
     swing_k: float | None = None
+    heating_empty_c: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

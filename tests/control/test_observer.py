@@ -56,7 +56,7 @@ HEATING[:, 36:68] = 21.5
 LEARNT = Learnt(
     {HALL: WARM_UP},
     {HALL: Presence(np.zeros((8, 96)), 10.0)},
-    {HALL: HabitWeek(HEATING, 16.0, 24.0, 27.0, 0.1)},
+    {HALL: HabitWeek(HEATING, 24.0, 27.0, 0.1)},
     {"ahu": AirHabit(2.0, 0.5, 13.0)},
 )
 INPUTS = {
