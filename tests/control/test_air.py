@@ -308,6 +308,31 @@ def test_supply_air_is_never_warmer_than_the_mixed_air_nor_colder_than_the_syste
         assert habit.supply_c <= proposal.value <= min(supply_air.WARMEST_C, mixed) + 1e-9
 
 
+@pytest.mark.parametrize(
+    ("outdoor", "own_c", "value"),
+    [(5.0, 13.0, 15.4), (-10.0, 10.0, 10.8), (-10.0, 13.0, None), (25.0, 13.0, 17.5), (MISSING, 13.0, None)],
+    ids=["its mixed air", "cold mixed air", "its own is as warm as can be", "what trim and respond say", "unknown"],
+)
+def test_supply_air_is_as_warm_as_its_mixed_air_lets_it_be(
+    outdoor: float | Input, own_c: float, value: float | None
+) -> None:
+    # With all people there 0.306 of the air comes from outside, the rest has 20 degrees.
+    system = replace(AHU, habit=replace(AHU.habit, supply_c=own_c))
+    observed = seen(room(1.0, 20.0), system=system, outdoor=outdoor, memory=Memory(supply_air={"ahu": 17.5}))
+    (proposal,) = supply_air.propose(observed)
+    assert proposal.value == (None if value is None else pytest.approx(value))
+
+
+@pytest.mark.parametrize(
+    ("flow", "share"), [(2.0, 0.306), (4.0, 0.153), (1.0, 0.306), (MISSING, 0.306)],
+    ids=["usual", "double: half the share", "cycles: while it runs", "unknown: as usual"],
+)  # fmt: skip
+def test_the_share_follows_the_flow(flow: float | Input, share: float) -> None:
+    system = replace(AHU, flow_now=flow if isinstance(flow, Input) else Input(flow))
+    observed = seen(room(1.0), system=system)
+    assert ventilation.needed_share(observed, observed.air[0]) == pytest.approx(share)
+
+
 @pytest.mark.parametrize("occupied", [True, False])
 def test_a_system_of_which_nothing_is_known_is_let_go_of(*, occupied: bool) -> None:
     blind = AirSystem("ahu", AHU.zones, FAN, OUTDOOR_AIR, SUPPLY_AIR)
