@@ -28,8 +28,8 @@ def run(
     numbers = itertools.count(1)
     commands = arbitrate(
         [Proposal(point or setpoint(), value, "setback", "Because.")],
-        {HALL: standing} if standing else {},
-        [HALL] if held else [],
+        {(HALL, 12): standing} if standing else {},
+        {(HALL, 12)} if held else set(),
         device_values={} if device is None else {HALL: device},
         now_ms=NOW,
         interval_ms=INTERVAL,
