@@ -54,9 +54,7 @@ class Ledger:
     def standing(self, point: str, slot: int = Slot.SUPERVISORY) -> Standing | None:
         """Our newest command for a slot of a point, None when there is none of late."""
         ours = [
-            r
-            for r in self._records.values()
-            if (r.command.point, r.command.slot, r.command.by) == (point, slot, BY)
+            r for r in self._records.values() if (r.command.point, r.command.slot, r.command.by) == (point, slot, BY)
         ]
         if not ours:
             return None

@@ -43,6 +43,8 @@ def stand_down(trial: Trial | None, proposals: Sequence[Proposal], now_ms: int) 
         return list(proposals)
     why = f"Without control by the plan of trial {trial.id}, to measure what control saves: {trial.why}"
     return [
-        replace(proposal, value=None, strategy=NAME, why=why, model="") if proposal.slot is Slot.SUPERVISORY else proposal
+        replace(proposal, value=None, strategy=NAME, why=why, model="")
+        if proposal.slot is Slot.SUPERVISORY
+        else proposal
         for proposal in proposals
     ]

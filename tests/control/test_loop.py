@@ -1,6 +1,6 @@
 """The loop over a real broker, store and registry: woken by stored data, it decides and drives."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
 import pytest
@@ -56,13 +56,15 @@ class Rig:
         gateway: FieldGateway,
         mode: str,
         trust: TrustMode | None = TrustMode.DRIVE,
+        configured: Settings | None = None,
+        more_points: Sequence[Point] = (),
     ) -> None:
         self.registry, self.store, self.gateway = registry, store, gateway
         self.clock = SimulatedClock(START)
         site = Site(id=SITE, timezone="Europe/Rome")
-        building = Building(id=BUILDING, control=settings(mode))
+        building = Building(id=BUILDING, control=configured or settings(mode))
         registry.put_building(building)
-        registry.declare_points(f"{SITE}/{GATEWAY}", [HALL, TEMPERATURE, OUTDOOR], START)
+        registry.declare_points(f"{SITE}/{GATEWAY}", [HALL, TEMPERATURE, OUTDOOR, *more_points], START)
         if trust is not None:
             registry.set_trust(BUILDING, trust, by="anna", why="Its advice made sense", now_ms=START)
         self.control = Control(
