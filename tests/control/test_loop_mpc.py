@@ -1,4 +1,4 @@
-"""Predictive control in the loop: it learns from the store, plans with the tariff, and leaves the rules where it cannot."""
+"""Predictive control in the loop: it learns from the store, plans with the tariff, and gives way to the rules."""
 
 from __future__ import annotations
 
@@ -132,8 +132,8 @@ def test_every_meter_of_heat_becomes_a_register(store: SqliteReadingStore, measu
         Measure.INSTANT: Point(HEAT.id, "Electrical_Power_Sensor", "kW"),
     }[measure]
     hours = range(-1, 26)
-    value = {Measure.REGISTER: lambda h: 8.0 * h + 100, Measure.INTERVAL: lambda _: 8.0, Measure.INSTANT: lambda _: 8.0}
-    store.write([(HEAT.id, start_ms + h * HOUR_MS, value[measure](h), 0) for h in hours])
+    values = [8.0 * h + 100 if measure is Measure.REGISTER else 8.0 for h in hours]
+    store.write([(HEAT.id, start_ms + h * HOUR_MS, v, 0) for h, v in zip(hours, values, strict=True)])
     empty = Record(start_ms, QUARTER_MS, {TEMPERATURE.id: np.zeros(96)}, ROME)
     record = with_registers(store, empty, [HEAT.id], {HEAT.id: meter})
     assert np.diff(record.of(HEAT.id)) == pytest.approx(2.0)
