@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from uuid import uuid4
 
 import msgspec
 
 from control.arbiter import BY, INTERVALS_TO_EXPIRY, arbitrate
-from control.ledger import OUR_SLOTS, Ledger
+from control.ledger import Ledger
 from control.trust import effective_mode, is_same_value, weigh
 from control.view import Proposal
 from core.commands import Command
@@ -31,7 +31,7 @@ def settle(
     building: str,
     device_values: Mapping[str, float],
     now_ms: int,
-    slots: Collection[int] = OUR_SLOTS,
+    is_about: Callable[[str, int], bool] = lambda _, __: True,
     interval_s: int | None = None,
 ) -> list[str]:
     """Send what may be sent, and keep what is advised; one transaction.
@@ -47,8 +47,8 @@ def settle(
         As `control.arbiter.arbitrate` takes them.
     now_ms
         The clock's time, UTC milliseconds.
-    slots
-        That this decision is about: advice for others stays as it is.
+    is_about
+        Whether this decision is about a slot of a point (id): advice for others stays as it is.
     interval_s
         Between two such decisions, seconds; None: as configured for the building.
 
@@ -106,14 +106,14 @@ def settle(
                 expires_ms=now_ms + INTERVALS_TO_EXPIRY * interval_ms if verdict.state is AdviceState.WAITING else None,
                 lasts_ms=lasts_ms,
             )
-            if shown[point] == proposal.slot and not _is_behind(advice, before, slots):
+            if shown[point] == proposal.slot and not _is_behind(advice, before, is_about):
                 book.enter(before, advice, is_same=same is not None)
                 kept.pop(point, None)
             if command is not None and verdict.sends:
                 registry.queue_command(command, origin(advice), advice.effect)
                 sent.append(command.id)
         for forgotten in kept.values():
-            if forgotten.slot in slots:
+            if is_about(forgotten.point, forgotten.slot):
                 book.ended[forgotten.id] = AdviceState.WITHDRAWN
         book.close(registry)
     return sent
@@ -140,9 +140,9 @@ def _shown(proposals: Sequence[Proposal]) -> dict[str, int]:
     return shown
 
 
-def _is_behind(advice: Advice, kept: Advice | None, slots: Collection[int]) -> bool:
+def _is_behind(advice: Advice, kept: Advice | None, is_about: Callable[[str, int], bool]) -> bool:
     """Whether advice gives way to what is kept for a slot of its point that this decision is not about."""
-    if kept is None or kept.slot in slots:
+    if kept is None or is_about(kept.point, kept.slot):
         return False
     return kept.value is not None if kept.slot < advice.slot else advice.value is None
 

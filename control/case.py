@@ -11,6 +11,7 @@ from control import demand_limit
 from control.demand import Demand
 from control.layout import Layout
 from control.learning import Learnt
+from control.lights import Lights
 from control.mpc.decider import PredictiveDecider
 from control.occupancy import Agenda
 from control.strategy import decide
@@ -19,6 +20,7 @@ from core.calendar import Calendar
 from core.config.control import Control as Settings
 from core.config.models import Building, Config
 from core.errors import ConfigError
+from core.priority import Slot
 from predict.causes.roles import Carrier
 
 Decider: TypeAlias = Callable[[BuildingView], tuple[list[Proposal], Memory]]
@@ -46,6 +48,8 @@ class Case:
         What its meters of heating count, and the most of it in half an hour (None: no limit).
     demand, shed
         Its demand limit (None: there is none), and what that decided last.
+    lights, lit_slot
+        Its lamps (None: there are none), and the interval in which they were decided last.
     heated_h, is_occupied
         At the last decision: hours heated today (None: not counted), whether people are there.
     """
@@ -69,6 +73,8 @@ class Case:
     demand: Demand | None = None
     shed_slot: int = -1
     shed: demand_limit.Decision | None = None
+    lights: Lights | None = None
+    lit_slot: int = -1
     heated_h: float | None = None
     is_occupied: bool = True
 
@@ -97,6 +103,25 @@ class Case:
             return False
         return self.limit_slot_of(data_ms) != self.shed_slot
 
+    def is_light_due(self, data_ms: int, now_ms: int) -> bool:
+        """Whether lighting decides now; on old data its entries run out instead."""
+        oldest_s = min((light.stale_after_s for light in self.settings.lights), default=-1)
+        return now_ms - data_ms <= oldest_s * 1000 and self.light_slot_of(data_ms) != self.lit_slot
+
+    def light_slot_of(self, data_ms: int) -> int:
+        """Number of the interval of lighting that a time lies in."""
+        return data_ms // (self.settings.light_every_s * 1000)
+
+    def is_dimmer(self, point: str) -> bool:
+        """Whether lighting speaks for a point."""
+        return any(light.dimmer == point for light in self.settings.lights)
+
+    def is_supervised(self, point: str, slot: int) -> bool:
+        """Whether the building's own decision is about a slot of a point, with what nobody else is about any more."""
+        if slot == Slot.DEMAND_LIMIT:
+            return self.demand is None
+        return not self.is_dimmer(point)
+
     def limit_slot_of(self, data_ms: int) -> int:
         """Number of the demand limit's interval that a time lies in; -1 without one."""
         limit = self.settings.demand_limit
@@ -122,5 +147,6 @@ def cases(config: Config) -> list[Case]:
             raise ConfigError(f"building {building.id}: its site is not configured")
         predictive = PredictiveDecider() if settings.controller == "mpc" else None
         demand = Demand(settings.demand_limit) if settings.demand_limit else None
-        found.append(Case(building, settings, calendar, predictive=predictive, demand=demand))
+        lights = Lights(settings.lights) if settings.lights else None
+        found.append(Case(building, settings, calendar, predictive=predictive, demand=demand, lights=lights))
     return found

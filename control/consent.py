@@ -170,7 +170,12 @@ def _configured(building: Building) -> Collection[str]:
     if settings is None:
         return ()
     sheds = settings.demand_limit.loads if settings.demand_limit else []
-    return {*settings.setpoints, settings.supply_setpoint, *(load.point for load in sheds)} - {""}
+    return {
+        *settings.setpoints,
+        settings.supply_setpoint,
+        *(load.point for load in sheds),
+        *(light.dimmer for light in settings.lights),
+    } - {""}
 
 
 def _is_driven(registry: Registry, building_id: str, point_id: str) -> bool:

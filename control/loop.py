@@ -21,7 +21,7 @@ from control.gather import (
     with_registers,
 )
 from control.layout import Layout
-from control.ledger import OUR_SLOTS, Ledger
+from control.ledger import Ledger
 from control.mpc.decider import PredictiveDecider
 from control.mpc.price import carrier_of, heat_limit_kwh, prices_ahead
 from control.occupancy import opening_agenda
@@ -183,6 +183,9 @@ class Control:
                 if case.is_limit_due(data_ms, now_ms):
                     decided += self._try(self._limit_demand, case)
                     case.shed_slot = case.limit_slot_of(data_ms)
+                if case.is_light_due(data_ms, now_ms):
+                    decided += self._try(self._light, case)
+                    case.lit_slot = case.light_slot_of(data_ms)
         except UnavailableError as error:
             log.warning("decision_waits code=%s reason=%r", error.code, error.message)
         return decided
@@ -230,11 +233,10 @@ class Control:
             is_occupied=case.is_occupied, heated_h=case.heated_h,
         )  # fmt: skip
         proposals = stand_down(self._registry.running_trial(building_id), proposals, data_ms)
-        # Advice of a demand limit is its own; of one that is configured no more, nothing stays.
         command_ids = settle(
             self._registry, self._ledgers[building_id], case.settings, proposals,
             building=building_id, device_values=view.device_values(), now_ms=self._clock.now_ms(),
-            slots=OUR_SLOTS if case.demand is None else (Slot.SUPERVISORY,),
+            is_about=case.is_supervised,
         )  # fmt: skip
         case.memory = memory
         self.decisions[building_id] = Decision(view, proposals, command_ids)
@@ -284,21 +286,44 @@ class Control:
         held = {point for point in loads if ledger.is_held(point, now_ms, Slot.DEMAND_LIMIT)}
         points = {point.id: point for point in self._registry.points(building_id)}
         proposals, case.shed = demand.decide(self._store, points, held, data_ms)
-        rules = [record.value for record in self._registry.policies(building_id)]
-        proposals = bound(
-            proposals, resolve(rules, building_id, case.calendar.local(data_ms)), (),
-            setback_c=case.settings.setback, is_occupied=case.is_occupied, heated_h=case.heated_h,
-        )  # fmt: skip
+        proposals = self._bound(case, proposals, data_ms)
         command_ids = settle(
             self._registry, ledger, case.settings, proposals,
             building=building_id,
             device_values=demand.device_values(self._store, data_ms, case.settings.stale_after_s),
             now_ms=now_ms,
-            slots=(Slot.DEMAND_LIMIT,),
+            is_about=lambda _, slot: slot == Slot.DEMAND_LIMIT,
             interval_s=demand.settings.decide_every_s,
         )  # fmt: skip
         if command_ids:
             log.info("demand_limited building=%s shed=%s", building_id, ",".join(case.shed.until_ms) or "none")
+
+    def _light(self, case: Case) -> None:
+        """Dim the lamps by daylight and presence."""
+        lights, building_id, data_ms = case.lights, case.building.id, self._data_ms[case.site]
+        if lights is None:
+            return
+        points = {point.id: point for point in self._registry.points(building_id)}
+        proposals, held = lights.decide(self._store, points, data_ms)
+        proposals = self._bound(case, proposals, data_ms)
+        proposals = stand_down(self._registry.running_trial(building_id), proposals, data_ms)
+        settle(
+            self._registry, self._ledgers[building_id], case.settings, proposals,
+            building=building_id,
+            device_values=held,
+            now_ms=self._clock.now_ms(),
+            is_about=lambda point, slot: slot == Slot.SUPERVISORY and case.is_dimmer(point),
+            interval_s=case.settings.light_every_s,
+        )  # fmt: skip
+
+    def _bound(self, case: Case, proposals: list[Proposal], data_ms: int) -> list[Proposal]:
+        """Proposals of those who do not look at the season themselves, within the policies on record."""
+        rules = [record.value for record in self._registry.policies(case.building.id)]
+        holds = resolve(rules, case.building.id, case.calendar.local(data_ms))
+        return bound(
+            proposals, holds, (),
+            setback_c=case.settings.setback, is_occupied=case.is_occupied, heated_h=case.heated_h,
+        )  # fmt: skip
 
     def _obey_stops(self) -> None:
         """See to it that nothing of ours stands where somebody has stopped control, whoever let it out."""

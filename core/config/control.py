@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -146,6 +146,63 @@ class DemandLimit(_Section, frozen=True, kw_only=True):
             raise DomainError("a load stands twice in a demand limit")
 
 
+CLASSROOM_LUX: Final = 300.0
+CLASSROOM_SOURCE: Final = "EN 12464-1:2011, 5.36.1"
+
+
+class Light(_Section, frozen=True, kw_only=True):
+    """The lamps of one room on one dimmer; see `control.lighting`.
+
+    Attributes
+    ----------
+    name
+        The room, for people.
+    dimmer
+        Point id of what is driven, read back; its limits are off and full light.
+    sensor
+        Point id of the illuminance, lux.
+    people
+        Point id of presence (0 or 1) or of a count of people.
+    full_lux
+        What the lamps give on the desks at full light, by design.
+    target_lux, target_source
+        Least illuminance on the desks, and where that is written.
+    desk_per_sensor
+        Lux on the desks for each lux that the sensor reads.
+    least_dim
+        Share of full light below which the lamps do not burn steadily.
+    hold_s
+        Light stays so long after the last person was seen.
+    fade_down_per_min, fade_up_per_min
+        Fastest change, share of full light per minute.
+    stale_after_s
+        A reading older than this counts as missing, seconds.
+    """
+
+    name: str
+    dimmer: str
+    sensor: str
+    people: str
+    full_lux: float
+    target_lux: float = CLASSROOM_LUX
+    target_source: str = CLASSROOM_SOURCE
+    desk_per_sensor: float = 1.0
+    least_dim: float = 0.1
+    hold_s: int = 900
+    fade_down_per_min: float = 0.1
+    fade_up_per_min: float = 0.5
+    stale_after_s: int = 600
+
+    def __post_init__(self) -> None:
+        figures = (self.full_lux, self.target_lux, self.desk_per_sensor, self.fade_down_per_min, self.fade_up_per_min)
+        if not all(0 < f < math.inf for f in figures) or not 0 <= self.least_dim < 1:
+            raise DomainError(f"light {self.name}: lux, shares and speeds must be above 0, least_dim below 1")
+        if self.hold_s < 0 or self.stale_after_s <= 0:
+            raise DomainError(f"light {self.name}: hold_s is 0 or more, stale_after_s above 0")
+        if self.target_lux != CLASSROOM_LUX and self.target_source == CLASSROOM_SOURCE:
+            raise DomainError(f"light {self.name}: say in target_source where {self.target_lux:g} lx are written")
+
+
 class Control(_Section, frozen=True, kw_only=True):
     """What supervisory control may do in one building.
 
@@ -188,6 +245,10 @@ class Control(_Section, frozen=True, kw_only=True):
         Point ids of the meters that count what heating takes; predictive control only.
     demand_limit
         None: there is none.
+    lights
+        Lamps that it may dim.
+    light_every_s
+        Interval of their decisions in the data's time, seconds.
     """
 
     mode: Literal["off", "advise", "supervise", "drive"] = "advise"
@@ -209,3 +270,11 @@ class Control(_Section, frozen=True, kw_only=True):
     solar_irradiance: str = ""
     heat_meters: list[str] = []
     demand_limit: DemandLimit | None = None
+    lights: list[Light] = []
+    light_every_s: int = 60
+
+    def __post_init__(self) -> None:
+        if len({light.dimmer for light in self.lights}) < len(self.lights):
+            raise DomainError("a dimmer stands twice among the lights")
+        if self.light_every_s <= 0:
+            raise DomainError("light_every_s is above 0")
