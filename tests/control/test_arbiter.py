@@ -10,6 +10,7 @@ from control.arbiter import Standing, arbitrate
 from control.view import Proposal
 from core.commands import Command
 from core.points import Limits, Point
+from core.priority import Slot
 from tests.control.views import setpoint
 
 NOW = 1_768_380_000_000
@@ -143,3 +144,41 @@ def test_letting_go_never_waits() -> None:
 
 def test_a_point_that_cannot_be_driven_gets_nothing() -> None:
     assert run(20.5, point=Point(HALL, "Zone_Air_Heating_Temperature_Setpoint", "Cel")) == []
+
+
+@pytest.mark.parametrize(
+    ("ends_in", "before", "expires_in"),
+    [
+        (1.0, None, [1.0]),
+        (9.0, None, [3.0]),
+        (0.0, None, []),
+        (-1.0, None, []),
+        (1.0, ours(16.0, left=1.0, age=2), []),
+        (2.0, ours(16.0, left=1.0, age=2), [2.0]),
+    ],
+    ids=["cut short", "as always", "over now", "over", "stands until then", "renewed until then"],
+)
+def test_a_proposal_says_when_its_command_must_have_ended(
+    ends_in: float, before: Standing | None, expires_in: list[float]
+) -> None:
+    shed = Proposal(
+        setpoint(), 16.0, "demand-limit", "Because.", slot=Slot.DEMAND_LIMIT, until_ms=NOW + int(ends_in * INTERVAL)
+    )
+    commands = arbitrate(
+        [shed], {(HALL, 10): before} if before else {}, set(),
+        device_values={}, now_ms=NOW, interval_ms=INTERVAL, new_id=lambda: "c",
+    )  # fmt: skip
+    assert [(c.slot, (c.expires_ms - NOW) / INTERVAL) for c, _ in commands] == [(10, e) for e in expires_in]
+
+
+def test_slots_of_one_point_are_asked_for_apart() -> None:
+    both = [
+        Proposal(setpoint(), 20.5, "setback", "Because."),
+        Proposal(setpoint(), 16.0, "demand-limit", "Because.", slot=Slot.DEMAND_LIMIT),
+    ]
+    numbers = itertools.count(1)
+    commands = arbitrate(
+        both, {(HALL, 12): ours(20.5)}, {(HALL, 8)},
+        device_values={}, now_ms=NOW, interval_ms=INTERVAL, new_id=lambda: f"c{next(numbers)}",
+    )  # fmt: skip
+    assert [(c.slot, c.value) for c, _ in commands] == [(10, 16.0)]

@@ -13,7 +13,7 @@ from core.commands import Command
 from core.config.control import DemandLimit, SheddableLoad
 from core.points import Limits, Point
 from core.policy import Policy, Rank
-from stores.registry import CommandState, Registry, TrustMode
+from stores.registry import CommandState, Registry, Trial, TrialBlock, TrialPlan, TrialUnit, TrustMode
 from stores.sqlite import SqliteReadingStore
 from tests.control.conftest import FieldGateway
 from tests.control.test_loop import BUILDING, HALL, MINUTE, OUTDOOR, START, TEMPERATURE, Rig, settings
@@ -21,6 +21,7 @@ from tests.servers.mosquitto import Mosquitto
 
 pytestmark = pytest.mark.system
 
+DAY_MS = 24 * 60 * MINUTE
 METER = Point(f"{BUILDING}/electricity-power", "Electrical_Power_Sensor", "kW")
 PUMP = Point(f"{BUILDING}/pump", "On_Off_Command", "1", limits=Limits(0, 1, 1))
 LOAD = SheddableLoad(point=PUMP.id, shed_value=0, rank=1, expected_kw=20)
@@ -143,6 +144,23 @@ def test_a_room_at_its_comfort_limit_is_not_shed(make_peak: MakePeak) -> None:
     for _ in range(3):
         peak.minute(70, temperature=19.2)
     assert peak.asked(HALL, 10) == []
+
+
+def test_it_holds_in_a_block_of_a_trial_without_control(make_peak: MakePeak) -> None:
+    peak = make_peak(WARM)
+    blocks = (
+        TrialBlock(START, START + DAY_MS, is_on=False, group=0),
+        TrialBlock(START + DAY_MS, START + 2 * DAY_MS, is_on=True, group=0),
+    )
+    plan = TrialPlan(unit=TrialUnit.DAY, seed=1, washout_h=6, blocks=blocks)
+    peak.rig.registry.enter_trial(
+        Trial(id="t1", building=BUILDING, plan=plan, by="anna", why="What does it save?", entered_ms=START - 10)
+    )
+    peak.rig.registry.start_trial("t1", by="anna", now_ms=START - 5)
+    for _ in range(2):
+        peak.minute(70)
+    assert peak.asked(HALL, 10) == [16.0]
+    assert peak.asked(HALL, 12) == []
 
 
 def test_a_policy_bounds_what_is_shed(make_peak: MakePeak) -> None:
