@@ -180,6 +180,8 @@ class Control:
                 if case.is_due(data_ms, now_ms):
                     decided += self._try(self._decide, case)
                     case.decided_slot = case.slot_of(data_ms)
+                if case.demand is not None:
+                    case.demand.note_late((now_ms - data_ms) / 1000)
                 if case.is_limit_due(data_ms, now_ms):
                     decided += self._try(self._limit_demand, case)
                     case.shed_slot = case.limit_slot_of(data_ms)

@@ -207,7 +207,7 @@ def test_the_switch_lets_go_of_what_is_shed(make_peak: MakePeak) -> None:
     assert peak.asked() == [0.0, None]
 
 
-def test_other_data_that_is_old_sheds_nothing(make_peak: MakePeak) -> None:
+def test_late_data_shed_nothing_and_that_is_said(make_peak: MakePeak, caplog: pytest.LogCaptureFixture) -> None:
     peak = make_peak()
     peak.rig.clock.advance_to(START + 10 * MINUTE)
     peak.rig.measure(START)
@@ -216,3 +216,4 @@ def test_other_data_that_is_old_sheds_nothing(make_peak: MakePeak) -> None:
     peak.rig.run(until=lambda: peak.rig.control.decisions)
     peak.rig.settle()
     assert peak.asked() == []
+    assert caplog.text.count("data come 600 s late; nothing is shed") == 1

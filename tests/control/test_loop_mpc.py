@@ -89,6 +89,9 @@ def test_it_plans_from_what_is_stored(
     rig.say_stored(START)
     rig.run(until=lambda: rig.control.decisions)
     assert "planned building=torino/calvino text='Planned 1 of 1 zones." in caplog.text
+    (case,) = rig.control._cases
+    assert case.predictive is not None
+    assert sorted(set(case.predictive._price.tolist())) == [0.10, 0.30]
     rig.run(until=lambda: rig.gateway.commands)
     assert rig.gateway.commands[0].value == pytest.approx(20.5, abs=1.0)
 
