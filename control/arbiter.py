@@ -45,6 +45,10 @@ class Standing:
     is_live: bool
     is_rejected: bool = False
 
+    def asks(self, now_ms: int) -> bool:
+        """Whether it asks for a value at a time, UTC milliseconds, as far as is known."""
+        return self.is_live and self.value is not None and self.expires_ms > now_ms
+
 
 def arbitrate(
     proposals: Iterable[Proposal],
@@ -78,7 +82,7 @@ def arbitrate(
         point, limits = proposal.point, proposal.point.limits
         place = (point.id, int(proposal.slot))
         before = standing.get(place)
-        live = before if before and before.is_live and before.expires_ms > now_ms and before.value is not None else None
+        live = before if before and before.asks(now_ms) else None
         # What was issued while a clock was ahead ends at the gateway before it says so: it is asked for anew.
         counts = live is not None and live.issued_ms <= now_ms
         if limits is None or place in held:

@@ -77,6 +77,10 @@ class Demand:
         self._report("short", decision.short_kw > _SHORT_KW, f"{decision.short_kw:.0f} kW more should be shed than may")
         return [replace(p, until_ms=decision.until_ms.get(p.point.id)) for p in decision.proposals], decision
 
+    def resume(self, shed: Collection[str], data_ms: int) -> None:
+        """Begin anew after a restart: since when `shed` (point ids) stand is lost, so they come back and rest."""
+        self.memory = Memory(released=dict.fromkeys(shed, data_ms))
+
     def note_late(self, late_s: float) -> None:
         """Say so when data come too late to decide on: then nothing is shed, and what is runs out."""
         self._report("late", late_s > self.settings.stale_after_s, f"data come {late_s:.0f} s late; nothing is shed")

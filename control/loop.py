@@ -286,6 +286,9 @@ class Control:
         ledger.refresh(now_ms)
         loads = [load.point for load in demand.settings.loads]
         held = {point for point in loads if ledger.is_held(point, now_ms, Slot.DEMAND_LIMIT)}
+        if case.shed is None:
+            standing = {point: ledger.standing(point, Slot.DEMAND_LIMIT) for point in loads}
+            demand.resume([p for p, found in standing.items() if found is not None and found.asks(now_ms)], data_ms)
         points = {point.id: point for point in self._registry.points(building_id)}
         proposals, case.shed = demand.decide(self._store, points, held, data_ms)
         proposals = self._bound(case, proposals, data_ms)

@@ -175,7 +175,8 @@ def test_a_policy_bounds_what_is_shed(make_peak: MakePeak) -> None:
     assert peak.asked(HALL, 10) == [18.0]
 
 
-def test_after_a_restart_everything_comes_back(make_peak: MakePeak) -> None:
+@pytest.mark.parametrize("power_kw", [20, 70], ids=["it fits", "the peak goes on"])
+def test_after_a_restart_everything_comes_back(make_peak: MakePeak, power_kw: float) -> None:
     first = make_peak()
     for _ in range(3):
         first.minute(70)
@@ -183,7 +184,8 @@ def test_after_a_restart_everything_comes_back(make_peak: MakePeak) -> None:
     first.rig.close()
     second = make_peak(trust=None)
     second.now = first.now
-    second.minute(20)
+    second.minute(power_kw)
+    second.minute(power_kw)
     assert second.asked()[-1] is None
 
 
