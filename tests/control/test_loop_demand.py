@@ -118,6 +118,17 @@ def test_a_person_stops_both(make_peak: MakePeak) -> None:
     assert [c.by for c in peak.rig.gateway.commands] == ["anna"]
 
 
+def test_what_a_person_holds_is_not_counted_on_and_the_next_load_bears_it(make_peak: MakePeak) -> None:
+    peak = make_peak(LOAD, WARM)
+    person = Command("p1", PUMP.id, 8, 1.0, "anna", "It must run.", START, START + 240 * MINUTE)
+    peak.rig.control.dispatcher.send(person)
+    peak.rig.run(until=lambda: peak.rig.states() == [CommandState.APPLIED])
+    for _ in range(2):
+        peak.minute(58)
+    assert peak.asked(PUMP) == []
+    assert peak.asked(HALL, 10) == [16.0]
+
+
 def test_a_command_ends_no_later_than_its_load_must_come_back(make_peak: MakePeak) -> None:
     load = msgspec.structs.replace(LOAD, least_shed_s=0, longest_shed_s=150)
     peak = make_peak(load)
