@@ -123,8 +123,7 @@ def test_what_a_person_holds_is_not_counted_on_and_the_next_load_bears_it(make_p
     person = Command("p1", PUMP.id, 8, 1.0, "anna", "It must run.", START, START + 240 * MINUTE)
     peak.rig.control.dispatcher.send(person)
     peak.rig.run(until=lambda: peak.rig.states() == [CommandState.APPLIED])
-    for _ in range(2):
-        peak.minute(58)
+    peak.minute(58)
     assert peak.asked(PUMP) == []
     assert peak.asked(HALL, 10) == [16.0]
 
