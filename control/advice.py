@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from uuid import uuid4
 
@@ -31,10 +31,13 @@ def settle(
     building: str,
     device_values: Mapping[str, float],
     now_ms: int,
+    is_about: Callable[[str, int], bool] = lambda _, __: True,
+    interval_s: int | None = None,
 ) -> list[str]:
     """Send what may be sent, and keep what is advised; one transaction.
 
-    What stands in the array of a point with which control is not trusted (any more) is let go.
+    What stands in the array of a point with which control is not trusted (any more) is let go. Of each point one
+    advice is open: that of the demand limit while it sheds, else that of supervisory control.
 
     Parameters
     ----------
@@ -44,40 +47,49 @@ def settle(
         As `control.arbiter.arbitrate` takes them.
     now_ms
         The clock's time, UTC milliseconds.
+    is_about
+        Whether this decision is about a slot of a point (id): advice for others stays as it is.
+    interval_s
+        Between two such decisions, seconds; None: as configured for the building.
 
     Returns
     -------
     list of str
         Ids of the commands that were queued.
     """
-    interval_ms = settings.decide_every_s * 1000
-    points = [proposal.point.id for proposal in proposals]
+    interval_ms = (settings.decide_every_s if interval_s is None else interval_s) * 1000
+    places = [(proposal.point.id, int(proposal.slot)) for proposal in proposals]
     with registry.together():
         # Read within the transaction: a stop or an approval comes wholly before this decision or after it. The ledger
         # reads before anything is written, so that it never knows of what is rolled back.
         trust = registry.trust(building)
         ledger.refresh(now_ms)
         sent = _withdraw(registry, ledger, settings, trust, now_ms)
-        standing = {point: found for point in points if (found := ledger.standing(point))}
+        standing = {place: found for place in places if (found := ledger.standing(*place))}
         commands = arbitrate(
             proposals,
             standing,
-            [point for point in points if ledger.is_held(point, now_ms)],
+            {(point, slot) for point, slot in places if ledger.is_held(point, now_ms, slot)},
             device_values=device_values,
             now_ms=now_ms,
             interval_ms=interval_ms,
             new_id=lambda: uuid4().hex,
         )
-        asked = {proposal.point.id: command for command, proposal in commands}
+        asked = {(command.point, command.slot): command for command, _ in commands}
         kept = registry.open_advice(building)
+        shown = _shown(proposals)
         book = _Book(now_ms)
-        for proposal in proposals:
-            point, command = proposal.point.id, asked.get(proposal.point.id)
+        for proposal, place in zip(proposals, places, strict=True):
+            point, command = proposal.point.id, asked.get(place)
             mode = effective_mode(settings.mode, trust, point)
             value = proposal.value if command is None else command.value
-            before = kept.pop(point, None)
-            same = before if before is not None and is_same_value(before.value, value) else None
-            verdict = weigh(command, same, standing.get(point), mode=mode, now_ms=now_ms)
+            before = kept.get(point)
+            is_same = before is not None and before.slot == proposal.slot and is_same_value(before.value, value)
+            same = before if is_same else None
+            verdict = weigh(command, same, standing.get(place), mode=mode, now_ms=now_ms)
+            lasts_ms = INTERVALS_TO_EXPIRY * interval_ms
+            if value is not None and proposal.until_ms is not None:
+                lasts_ms = max(min(lasts_ms, proposal.until_ms - now_ms), 0)
             advice = Advice(
                 id=uuid4().hex,
                 building=building,
@@ -92,14 +104,17 @@ def settle(
                 state=verdict.state,
                 since_ms=now_ms if same is None else same.since_ms,
                 expires_ms=now_ms + INTERVALS_TO_EXPIRY * interval_ms if verdict.state is AdviceState.WAITING else None,
-                lasts_ms=INTERVALS_TO_EXPIRY * interval_ms,
+                lasts_ms=lasts_ms,
             )
-            book.enter(before, advice, is_same=same is not None)
+            if shown[point] == proposal.slot and not _is_behind(advice, before, is_about):
+                book.enter(before, advice, is_same=same is not None)
+                kept.pop(point, None)
             if command is not None and verdict.sends:
                 registry.queue_command(command, origin(advice), advice.effect)
                 sent.append(command.id)
         for forgotten in kept.values():
-            book.ended[forgotten.id] = AdviceState.WITHDRAWN
+            if is_about(forgotten.point, forgotten.slot):
+                book.ended[forgotten.id] = AdviceState.WITHDRAWN
         book.close(registry)
     return sent
 
@@ -115,6 +130,21 @@ def let_go(registry: Registry, commands: Sequence[Command], why: str, now_ms: in
         registry.queue_command(release, "trust", "The building's own schedule takes over.")
         released.append(release.id)
     return released
+
+
+def _shown(proposals: Sequence[Proposal]) -> dict[str, int]:
+    """Slot of the proposal that is shown of each point: the strongest that asks for a value, else the weakest."""
+    shown: dict[str, int] = {}
+    for proposal in sorted(proposals, key=lambda p: (p.value is None, -p.slot if p.value is None else p.slot)):
+        shown.setdefault(proposal.point.id, proposal.slot)
+    return shown
+
+
+def _is_behind(advice: Advice, kept: Advice | None, is_about: Callable[[str, int], bool]) -> bool:
+    """Whether advice gives way to what is kept for a slot of its point that this decision is not about."""
+    if kept is None or is_about(kept.point, kept.slot):
+        return False
+    return kept.value is not None if kept.slot < advice.slot else advice.value is None
 
 
 def origin(advice: Advice) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from control.view import Proposal
 from core.commands import Command
 from core.points import Limits
 
+Place: TypeAlias = tuple[str, int]
+"""Point id and slot."""
 BY: Final = "control"
 INTERVALS_TO_EXPIRY: Final = 3
 """An entry outlives two decisions that do not come; then the building's own schedule takes over."""
@@ -23,7 +25,7 @@ SAME_SHARE: Final = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The newest command of ours for a point.
+    """The newest command of ours for a slot of a point.
 
     Attributes
     ----------
@@ -43,11 +45,15 @@ class Standing:
     is_live: bool
     is_rejected: bool = False
 
+    def asks(self, now_ms: int) -> bool:
+        """Whether it asks for a value at a time, UTC milliseconds, as far as is known."""
+        return self.is_live and self.value is not None and self.expires_ms > now_ms
+
 
 def arbitrate(
     proposals: Iterable[Proposal],
-    standing: Mapping[str, Standing],
-    held_by_person: Iterable[str],
+    standing: Mapping[Place, Standing],
+    held: Collection[Place],
     *,
     device_values: Mapping[str, float],
     now_ms: int,
@@ -59,11 +65,11 @@ def arbitrate(
     Parameters
     ----------
     proposals
-        At most one a point.
+        At most one a point and slot.
     standing
-        Our newest command of each point that has one.
-    held_by_person
-        Points on which a person's entry is in force: nothing is sent there.
+        Our newest command of each point and slot that has one.
+    held
+        Where somebody else's stronger entry is in force: nothing is sent there.
     device_values
         What the devices hold, where known; bounds the step of a change.
     now_ms
@@ -71,25 +77,30 @@ def arbitrate(
     interval_ms
         Between two decisions.
     """
-    held = set(held_by_person)
     commands = []
     for proposal in proposals:
         point, limits = proposal.point, proposal.point.limits
-        before = standing.get(point.id)
-        live = before if before and before.is_live and before.expires_ms > now_ms and before.value is not None else None
+        place = (point.id, int(proposal.slot))
+        before = standing.get(place)
+        live = before if before and before.asks(now_ms) else None
         # What was issued while a clock was ahead ends at the gateway before it says so: it is asked for anew.
         counts = live is not None and live.issued_ms <= now_ms
-        if limits is None or point.id in held:
+        if limits is None or place in held:
             continue
         value = None if proposal.value is None else _bounded(proposal.value, limits, device_values.get(point.id))
+        expires_ms = now_ms + INTERVALS_TO_EXPIRY * interval_ms
+        if value is not None and proposal.until_ms is not None:
+            expires_ms = min(expires_ms, proposal.until_ms)
         if value is None:
             wanted = live is not None
+        elif expires_ms <= now_ms:
+            wanted = False
         elif counts and live is not None and live.value is not None and _is_same(live.value, value, limits):
-            wanted = live.expires_ms - now_ms <= RENEW_INTERVALS * interval_ms
+            # One that ends where its proposal ends is not sent again for that.
+            wanted = live.expires_ms - now_ms <= RENEW_INTERVALS * interval_ms and expires_ms > live.expires_ms
         else:
             wanted = not _must_rest(before, value, limits, now_ms)
         if wanted:
-            expires_ms = now_ms + INTERVALS_TO_EXPIRY * interval_ms
             command = Command(new_id(), point.id, proposal.slot, value, BY, proposal.why, now_ms, expires_ms)
             commands.append((command, proposal))
     return commands

@@ -135,7 +135,7 @@ def approve(
             raise ConflictError(f"control is trusted to {mode} {advice.point}, so nothing is sent there")
         ledger = Ledger(registry, advice.building)
         ledger.refresh(now_ms)
-        if ledger.is_held(advice.point, now_ms):
+        if ledger.is_held(advice.point, now_ms, advice.slot):
             raise ConflictError(f"somebody overrides {advice.point}; nothing is sent there until that ends")
         words = f"{advice.why} Approved by {by}{f': {why}' if why else '.'}"
         command = Command(
@@ -169,7 +169,13 @@ def _configured(building: Building) -> Collection[str]:
     settings = building.control
     if settings is None:
         return ()
-    return {*settings.setpoints, settings.supply_setpoint} - {""}
+    sheds = settings.demand_limit.loads if settings.demand_limit else []
+    return {
+        *settings.setpoints,
+        settings.supply_setpoint,
+        *(load.point for load in sheds),
+        *(light.dimmer for light in settings.lights),
+    } - {""}
 
 
 def _is_driven(registry: Registry, building_id: str, point_id: str) -> bool:

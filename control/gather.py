@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
+
+import numpy as np
 
 from control import correction
 from control.habit import HabitWeek
@@ -35,6 +38,7 @@ from core.points import Point
 from core.readings import Quality, Reading, is_usable, quality_name
 from core.schedule import Schedule
 from predict.gap import meter_gap
+from predict.series import MAX_GAP_MS, pieces, spread, usable
 from stores.port import ReadingStore
 from stores.registry import Registry
 
@@ -159,7 +163,10 @@ def layout_of(building: str, settings: Control, points: Mapping[str, Point]) -> 
         for item in settings.air_systems
     ]
     supply = points.get(settings.supply_setpoint)
-    return Layout(building, tuple(zones), tuple(systems), settings.outdoor_temperature, supply_water=supply)
+    return Layout(
+        building, tuple(zones), tuple(systems), settings.outdoor_temperature, settings.solar_irradiance,
+        tuple(meter for meter in settings.heat_meters if meter in points), supply,
+    )  # fmt: skip
 
 
 def note_people(
@@ -197,8 +204,8 @@ def find_in_zone(setpoint: Point, points: Mapping[str, Point], brick_class: str)
 
 def learn_building(
     store: ReadingStore, settings: Control, calendar: Calendar, layout: Layout, now_ms: int
-) -> tuple[Learnt, dict[str, Agenda]]:
-    """What the last weeks tell of a building, and what is expected of its zones from today on.
+) -> tuple[Learnt, dict[str, Agenda], Record]:
+    """What the last weeks tell of a building, what is expected of its zones from today on, and the record of it all.
 
     Habits come from the reference period, in which its own control ruled; without one there are none, and control
     keeps to the comfort band alone.
@@ -218,10 +225,27 @@ def learn_building(
     if settings.reference_start and settings.reference_end:
         reference = record_of(calendar.midnight(settings.reference_start), calendar.midnight(settings.reference_end))
         habits, air = learn_habits(layout, reference)
-    learnt = Learnt(
-        learn_warm_ups(layout, record), learn_presences(layout, record), habits, air, learn_fresh_air(layout, record)
-    )
-    return learnt, agendas(layout, learnt, calendar, now_ms)
+    warm_ups, presences = learn_warm_ups(layout, record), learn_presences(layout, record)
+    learnt = Learnt(warm_ups, presences, habits, air, learn_fresh_air(layout, record))
+    return learnt, agendas(layout, learnt, calendar, now_ms), record
+
+
+def with_registers(store: ReadingStore, record: Record, meters: Sequence[str], points: Mapping[str, Point]) -> Record:
+    """A record in which every meter of heat is a register of kWh, whatever it gives: power, amounts or a total.
+
+    Columns hold what was counted up to the end of each step; NaN where the step is not known.
+    """
+    edges = record.start_ms + np.arange(len(record) + 1, dtype=np.int64) * record.step_ms
+    columns = dict(record.columns)
+    for meter_id in meters:
+        series = usable(store.read(meter_id, int(edges[0]) - MAX_GAP_MS, int(edges[-1]) + MAX_GAP_MS))
+        try:
+            kwh = spread(*pieces(series, points[meter_id]), edges).kwh
+        except DomainError as error:
+            log.warning("heat_meter_unusable meter=%s code=%s reason=%r", meter_id, error.code, error.message)
+            kwh = np.full(len(record), np.nan)
+        columns[meter_id] = np.where(np.isfinite(kwh), np.cumsum(np.nan_to_num(kwh)), np.nan)
+    return replace(record, columns=columns)
 
 
 def heating_gaps(

@@ -51,12 +51,10 @@ class Ledger:
         # A refused command matters for as long as it must rest; nothing else outlives its expiry.
         self._records = {k: r for k, r in merged.items() if r.command.expires_ms + REJECTED_REST_MS > now_ms}
 
-    def standing(self, point: str) -> Standing | None:
-        """Our newest command for a point, None when there is none of late."""
+    def standing(self, point: str, slot: int = Slot.SUPERVISORY) -> Standing | None:
+        """Our newest command for a slot of a point, None when there is none of late."""
         ours = [
-            r
-            for r in self._records.values()
-            if (r.command.point, r.command.slot, r.command.by) == (point, Slot.SUPERVISORY, BY)
+            r for r in self._records.values() if (r.command.point, r.command.slot, r.command.by) == (point, slot, BY)
         ]
         if not ours:
             return None
@@ -94,14 +92,19 @@ class Ledger:
             and not (key in refused_ms and 0 <= now_ms - refused_ms[key] < _REFUSED_REST_MS)
         ]
 
-    def is_held(self, point: str, now_ms: int) -> bool:
-        """Whether somebody with a stronger slot than ours has an entry in force, as far as the registry knows."""
+    def is_held(self, point: str, now_ms: int, slot: int = Slot.SUPERVISORY) -> bool:
+        """Whether somebody else has an entry in a stronger slot in force, as far as the registry knows.
+
+        Our own demand limit holds nothing up: it wins in the array, and what supervisory control asks for meanwhile is
+        in force as soon as it lets go.
+        """
         newest: dict[int, CommandRecord] = {}
         of_point = [r for r in self._records.values() if r.command.point == point]
         for record in sorted(of_point, key=lambda r: r.sequence):
             # One that failed has left its slot empty.
             acted = is_in_force(record.state) or record.state is CommandState.FAILED
-            if record.command.slot < Slot.SUPERVISORY and acted:
+            is_other = record.command.by != BY or record.command.slot not in OUR_SLOTS
+            if record.command.slot < slot and is_other and acted:
                 newest[record.command.slot] = record
         return any(
             record.command.value is not None and is_in_force(record.state) and _ends_ms(record) > now_ms

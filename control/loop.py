@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 from typing import Final
 
 from broker.client import BrokerClient, Message
 from control.advice import obey_stop, settle
+from control.case import Case, cases
 from control.cooling import keep_clear
 from control.dispatch import Dispatcher, is_result
 from control.gap_action import corrections_of
-from control.gather import heated_today_h, heating_gaps, layout_of, learn_building, view_building
+from control.gather import (
+    heated_today_h,
+    heating_gaps,
+    layout_of,
+    learn_building,
+    view_building,
+    with_registers,
+)
 from control.layout import Layout
-from control.learning import Learnt
 from control.ledger import Ledger
-from control.occupancy import Agenda
+from control.mpc.decider import PredictiveDecider
+from control.mpc.price import carrier_of, heat_limit_kwh, prices_ahead
+from control.occupancy import opening_agenda
 from control.policies import bound, season_of
-from control.strategy import decide
+from control.record import Record
 from control.trial import stand_down
-from control.view import BuildingView, Memory, MeterGap, Proposal
-from core.calendar import HOUR_MS, Calendar
+from control.view import BuildingView, Proposal
+from core.calendar import HOUR_MS
 from core.clock import Clock
 from core.codec import Stored, decode_message
-from core.config.control import Control as Settings
-from core.config.models import Building, Config
-from core.errors import CodecError, ConfigError, DomainError, PromessaError, UnavailableError
+from core.config.models import Config
+from core.errors import CodecError, DomainError, PromessaError, UnavailableError
 from core.points import Point
 from core.policy import Aspect, resolve
+from core.priority import Slot
+from core.schedule import Schedule
 from core.topics import Channel, Topic, every, parse_topic
 from stores.port import ReadingStore
 from stores.registry import Registry, WorkState
@@ -39,32 +48,6 @@ log = logging.getLogger("promessa.control")
 SESSION_EXPIRY_S: Final = 3600
 """How long the broker keeps results for a control that is away."""
 _DISPATCH_EVERY_MS: Final = 1000
-
-
-@dataclass(slots=True)
-class _Case:
-    """What is kept of one building between decisions."""
-
-    building: Building
-    settings: Settings
-    calendar: Calendar
-    memory: Memory = field(default_factory=Memory)
-    decided_slot: int = -1
-    layout: Layout | None = None
-    learnt: Learnt = field(default_factory=Learnt)
-    plans: dict[str, Agenda] = field(default_factory=dict)
-    last_seen: dict[str, int] = field(default_factory=dict)
-    learnt_on: date | None = None
-    gaps: list[MeterGap] = field(default_factory=list)
-    gaps_hour: int = -1
-
-    @property
-    def site(self) -> str:
-        return self.building.id.partition("/")[0]
-
-    def slot_of(self, data_ms: int) -> int:
-        """Number of the decision interval that a time lies in."""
-        return data_ms // (self.settings.decide_every_s * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +108,7 @@ class Control:
         self._store = store
         self._registry = registry
         self._clock = clock
-        self._cases = _cases(config)
+        self._cases = cases(config)
         self._ledgers = {case.building.id: Ledger(registry, case.building.id) for case in self._cases}
         self._inbox: list[Message] = []
         self._data_ms: dict[str, int] = {}
@@ -187,36 +170,41 @@ class Control:
             self._data_ms[address.site] = min(newest_ms, self._clock.now_ms())
         self.client.ack(message)
 
-    def _is_due(self, case: _Case) -> bool:
-        data_ms = self._data_ms.get(case.site)
-        if data_ms is None or self._clock.now_ms() - data_ms > case.settings.stale_after_s * 1000:
-            return False
-        return case.slot_of(data_ms) != case.decided_slot
-
     def _decide_what_is_due(self) -> int:
         """Decide until something does not answer; returns how many. Commands of people do not wait for it."""
         decided = 0
         try:
             for case in self._cases:
-                if self._is_due(case):
-                    decided += self._try_to_decide(case)
+                data_ms, now_ms = self._data_ms.get(case.site), self._clock.now_ms()
+                if data_ms is None:
+                    continue
+                if case.is_due(data_ms, now_ms):
+                    decided += self._try(self._decide, case)
+                    case.decided_slot = case.slot_of(data_ms)
+                if case.demand is not None:
+                    case.demand.note_late((now_ms - data_ms) / 1000)
+                if case.is_limit_due(data_ms, now_ms):
+                    decided += self._try(self._limit_demand, case)
+                    case.shed_slot = case.limit_slot_of(data_ms)
+                if case.is_light_due(data_ms, now_ms):
+                    decided += self._try(self._light, case)
+                    case.lit_slot = case.light_slot_of(data_ms)
         except UnavailableError as error:
             log.warning("decision_waits code=%s reason=%r", error.code, error.message)
         return decided
 
-    def _try_to_decide(self, case: _Case) -> bool:
+    def _try(self, decide_on: Callable[[Case], None], case: Case) -> bool:
         """One building that cannot be decided does not keep the others waiting; it is tried again at its next time."""
         try:
-            self._decide(case)
+            decide_on(case)
         except UnavailableError:
             raise
         except PromessaError as error:
             log.error("decision_failed building=%s code=%s reason=%r", case.building.id, error.code, error.message)  # noqa: TRY400 - our own errors name their cause
-            case.decided_slot = case.slot_of(self._data_ms[case.site])
             return False
         return True
 
-    def _decide(self, case: _Case) -> None:
+    def _decide(self, case: Case) -> None:
         building_id = case.building.id
         data_ms = self._data_ms[case.site]
         points = {point.id: point for point in self._registry.points(building_id)}
@@ -224,35 +212,47 @@ class Control:
         self._refresh(case, layout, points, data_ms)
         rules = [record.value for record in self._registry.policies(building_id)]
         holds = resolve(rules, building_id, case.calendar.local(data_ms))
-        heated_h = None
+        case.heated_h = None
         if holds.hours_per_day is not None:
-            heated_h = heated_today_h(
+            case.heated_h = heated_today_h(
                 self._store, case.calendar, layout, now_ms=data_ms, setback_c=case.settings.setback
             )
         items = self._registry.work_items(building_id, state=WorkState.CORRECTED)
         view = view_building(
             self._store, case.settings, case.calendar, layout, now_ms=data_ms, memory=case.memory, gaps=case.gaps,
             learnt=case.learnt, plans=case.plans, last_seen=case.last_seen,
-            season=season_of(holds, heated_h) if any(rule.speaks_of(Aspect.SEASON) for rule in rules) else None,
+            season=season_of(holds, case.heated_h) if any(rule.speaks_of(Aspect.SEASON) for rule in rules) else None,
             corrections=corrections_of(items, data_ms),
         )  # fmt: skip
-        proposals, memory = decide(view)
+        if case.predictive is not None:
+            self._plan_ahead(case, case.predictive, data_ms)
+        proposals, memory = case.decider(view)
+        if case.predictive is not None and case.predictive.spoke != case.spoke:
+            case.spoke = case.predictive.spoke
+            log.info("planned building=%s text=%r", building_id, case.spoke)
+        case.is_occupied = any(zone.occupancy.is_occupied for zone in view.zones)
         proposals = bound(
             proposals, holds, layout.driven, setback_c=case.settings.setback,
-            is_occupied=any(zone.occupancy.is_occupied for zone in view.zones), heated_h=heated_h,
+            is_occupied=case.is_occupied, heated_h=case.heated_h,
         )  # fmt: skip
         proposals = keep_clear(view, proposals)  # a policy may have raised what heating is told
         proposals = stand_down(self._registry.running_trial(building_id), proposals, data_ms)
-        command_ids = self._drive(case.settings, view, proposals)
-        case.memory, case.decided_slot = memory, case.slot_of(data_ms)
+        command_ids = settle(
+            self._registry, self._ledgers[building_id], case.settings, proposals,
+            building=building_id, device_values=view.device_values(), now_ms=self._clock.now_ms(),
+            is_about=case.is_supervised,
+        )  # fmt: skip
+        case.memory = memory
         self.decisions[building_id] = Decision(view, proposals, command_ids)
         log.info("decided building=%s proposals=%d commands=%d", building_id, len(proposals), len(command_ids))
 
-    def _refresh(self, case: _Case, layout: Layout, points: dict[str, Point], data_ms: int) -> None:
+    def _refresh(self, case: Case, layout: Layout, points: dict[str, Point], data_ms: int) -> None:
         """Learn again once a local day, measure the gap again once an hour."""
         day, hour = case.calendar.day_of(data_ms), data_ms // HOUR_MS
         if (case.learnt_on, case.layout) != (day, layout):
-            case.learnt, case.plans = learn_building(self._store, case.settings, case.calendar, layout, data_ms)
+            case.learnt, case.plans, record = learn_building(self._store, case.settings, case.calendar, layout, data_ms)
+            if case.predictive is not None:
+                self._learn_twins(case, case.predictive, layout, record, points, data_ms)
             case.learnt_on, case.layout = day, layout
         if case.gaps_hour != hour:
             case.gaps = heating_gaps(
@@ -260,13 +260,76 @@ class Control:
             )
             case.gaps_hour = hour
 
-    def _drive(self, settings: Settings, view: BuildingView, proposals: list[Proposal]) -> list[str]:
-        """Send as far as people trust it, else only say so."""
-        return settle(
-            self._registry, self._ledgers[view.building], settings, proposals,
-            building=view.building,
-            device_values=view.device_values(),
+    def _learn_twins(
+        self, case: Case, predictive: PredictiveDecider, layout: Layout, record: Record, points: dict[str, Point],
+        data_ms: int,
+    ) -> None:  # fmt: skip
+        record = with_registers(self._store, record, layout.heat_meters, points)
+        agendas = case.plans
+        if case.settings.occupied:
+            opening = opening_agenda(Schedule(0.0, case.settings.occupied), case.calendar, data_ms)
+            agendas = {zone.name: opening for zone in layout.zones}
+        predictive.learn(layout, record, agendas)
+        limit = case.settings.demand_limit
+        case.heat_carrier = carrier_of(layout.heat_meters, points)
+        case.heat_limit_kwh = heat_limit_kwh(limit.limit_kw if limit else None, case.heat_carrier, layout, record)
+
+    def _plan_ahead(self, case: Case, predictive: PredictiveDecider, data_ms: int) -> None:
+        """Tell predictive control what heat will cost."""
+        price = prices_ahead(self._registry, case.building.id, case.heat_carrier, case.calendar, data_ms)
+        predictive.foresee(price, case.heat_limit_kwh)
+
+    def _limit_demand(self, case: Case) -> None:
+        """Shed what keeps the building below its demand limit, or let it go."""
+        demand, building_id, data_ms = case.demand, case.building.id, self._data_ms[case.site]
+        if demand is None:
+            return
+        now_ms, ledger = self._clock.now_ms(), self._ledgers[building_id]
+        ledger.refresh(now_ms)
+        loads = [load.point for load in demand.settings.loads]
+        held = {point for point in loads if ledger.is_held(point, now_ms, Slot.DEMAND_LIMIT)}
+        if case.shed is None:
+            standing = {point: ledger.standing(point, Slot.DEMAND_LIMIT) for point in loads}
+            demand.resume([p for p, found in standing.items() if found is not None and found.asks(now_ms)], data_ms)
+        points = {point.id: point for point in self._registry.points(building_id)}
+        proposals, case.shed = demand.decide(self._store, points, held, data_ms)
+        proposals = self._bound(case, proposals, data_ms)
+        command_ids = settle(
+            self._registry, ledger, case.settings, proposals,
+            building=building_id,
+            device_values=demand.device_values(self._store, data_ms, case.settings.stale_after_s),
+            now_ms=now_ms,
+            is_about=lambda _, slot: slot == Slot.DEMAND_LIMIT,
+            interval_s=demand.settings.decide_every_s,
+        )  # fmt: skip
+        if command_ids:
+            log.info("demand_limited building=%s shed=%s", building_id, ",".join(case.shed.until_ms) or "none")
+
+    def _light(self, case: Case) -> None:
+        """Dim the lamps by daylight and presence."""
+        lights, building_id, data_ms = case.lights, case.building.id, self._data_ms[case.site]
+        if lights is None:
+            return
+        points = {point.id: point for point in self._registry.points(building_id)}
+        proposals, held = lights.decide(self._store, points, data_ms)
+        proposals = self._bound(case, proposals, data_ms)
+        proposals = stand_down(self._registry.running_trial(building_id), proposals, data_ms)
+        settle(
+            self._registry, self._ledgers[building_id], case.settings, proposals,
+            building=building_id,
+            device_values=held,
             now_ms=self._clock.now_ms(),
+            is_about=lambda point, slot: slot == Slot.SUPERVISORY and case.is_dimmer(point),
+            interval_s=case.settings.light_every_s,
+        )  # fmt: skip
+
+    def _bound(self, case: Case, proposals: list[Proposal], data_ms: int) -> list[Proposal]:
+        """Proposals of those who do not look at the season themselves, within the policies on record."""
+        rules = [record.value for record in self._registry.policies(case.building.id)]
+        holds = resolve(rules, case.building.id, case.calendar.local(data_ms))
+        return bound(
+            proposals, holds, (),
+            setback_c=case.settings.setback, is_occupied=case.is_occupied, heated_h=case.heated_h,
         )  # fmt: skip
 
     def _obey_stops(self) -> None:
@@ -276,16 +339,3 @@ class Control:
             building_id = case.building.id
             if building_id in stopped:
                 obey_stop(self._registry, self._ledgers[building_id], case.settings, building_id, self._clock.now_ms())
-
-
-def _cases(config: Config) -> list[_Case]:
-    calendars = {site.id: site.calendar() for site in config.sites}
-    cases = []
-    for building in config.buildings:
-        if building.control is None or building.control.mode == "off":
-            continue
-        calendar = calendars.get(building.id.partition("/")[0])
-        if calendar is None:
-            raise ConfigError(f"building {building.id}: its site is not configured")
-        cases.append(_Case(building, building.control, calendar))
-    return cases

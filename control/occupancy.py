@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from control.record import HOLIDAY, Record
 from control.view import Input, Occupancy
 from core.calendar import MINUTE_MS, Calendar
+from core.schedule import Schedule
 from predict.series import Floats
 
 Bools = NDArray[np.bool_]
@@ -191,6 +192,23 @@ def agenda(presence: Presence, calendar: Calendar, now_ms: int) -> Agenda:
     present = _bridged(present, BRIDGE_MS // slot_ms)
     changes = tuple(int(start_ms + (k + 1) * slot_ms) for k in np.flatnonzero(np.diff(present)))
     return Agenda(start_ms, shares, changes, bool(present[0]) if present.size else False, presence.peak)
+
+
+def opening_agenda(opening: Schedule, calendar: Calendar, now_ms: int) -> Agenda:
+    """What the hours that people have entered mean for the days from the local day of `now_ms` on."""
+    today = calendar.day_of(now_ms)
+    start_ms, end_ms = calendar.midnight(today), calendar.midnight(today + timedelta(days=AGENDA_DAYS))
+    begins = opening.value_at(start_ms, calendar) > 0
+    changes: list[int] = []
+    is_open, after = begins, opening.next_change(start_ms, calendar)
+    while after is not None and after < end_ms:
+        if (opening.value_at(after, calendar) > 0) != is_open:
+            is_open = not is_open
+            changes.append(after)
+        after = opening.next_change(after, calendar)
+    slots = range(start_ms, end_ms, SLOT_MIN * MINUTE_MS)
+    shares = np.array([float(opening.value_at(time_ms, calendar) > 0) for time_ms in slots])
+    return Agenda(start_ms, shares, tuple(changes), begins, 0.0)
 
 
 def joined(agendas: list[Agenda]) -> Agenda | None:

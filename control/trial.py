@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from control.view import Proposal
+from core.priority import Slot
 from stores.registry import Trial, TrialState
 
 NAME: Final = "trial"
@@ -34,8 +35,16 @@ def is_on(trial: Trial | None, now_ms: int) -> bool | None:
 
 
 def stand_down(trial: Trial | None, proposals: Sequence[Proposal], now_ms: int) -> list[Proposal]:
-    """Proposals as the trial lets them pass: in a block that is off, each one lets go of its point."""
+    """Proposals as the trial lets them pass: in a block that is off, supervisory control lets go of each point.
+
+    The demand limit stays: it is in the contract with the grid, or protects a fuse, in both kinds of block.
+    """
     if is_on(trial, now_ms) is not False or trial is None:
         return list(proposals)
     why = f"Without control by the plan of trial {trial.id}, to measure what control saves: {trial.why}"
-    return [replace(proposal, value=None, strategy=NAME, why=why, model="") for proposal in proposals]
+    return [
+        replace(proposal, value=None, strategy=NAME, why=why, model="")
+        if proposal.slot is Slot.SUPERVISORY
+        else proposal
+        for proposal in proposals
+    ]

@@ -421,6 +421,8 @@ class Proposal:
         What it should bring about, in one sentence; empty when nothing is foretold.
     slot
         Where in the priority array it stands.
+    until_ms
+        Its command expires no later, UTC milliseconds; None: as every command.
     """
 
     point: Point
@@ -430,6 +432,7 @@ class Proposal:
     model: str = ""
     effect: str = ""
     slot: Slot = Slot.SUPERVISORY
+    until_ms: int | None = None
 
 
 def occupied_target_c(view: BuildingView, zone: Zone) -> float:

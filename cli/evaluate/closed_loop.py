@@ -167,7 +167,7 @@ class Supervisor:
     _rows: list[list[float]] = field(default_factory=list)
     _start_ms: int = 0
     _learnt_on: date | None = None
-    _standing: dict[str, Standing] = field(default_factory=dict)
+    _standing: dict[tuple[str, int], Standing] = field(default_factory=dict)
     _last_seen: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -214,7 +214,7 @@ class Supervisor:
         name = command.point.removeprefix(f"{SITE}/")
         self.building.write(name, math.nan if command.value is None else command.value)
         self.asked[name] = command.value
-        self._standing[command.point] = Standing(
+        self._standing[(command.point, command.slot)] = Standing(
             command.value, command.issued_ms, command.expires_ms, is_live=command.value is not None
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -20,6 +21,8 @@ from core.calendar import HOUR_MS, MINUTE_MS
 from predict.series import Floats, fill_short_gaps
 from predict.twin.lag import filled, lagged
 
+log = logging.getLogger("promessa.control")
+
 STEP_MS: Final = 30 * MINUTE_MS
 HORIZON_STEPS: Final = 48
 POOR_K: Final = 1.0
@@ -31,6 +34,8 @@ KNEE_QUANTILE: Final = 0.6
 STEEPEST: Final = 2.0
 _DAY_MS: Final = 24 * HOUR_MS
 _SHORT_K: Final = 0.3
+_NUMERICAL: Final = (ValueError, RuntimeError, ArithmeticError)
+"""What solvers raise on data that nobody foresaw: then the rules decide."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +97,19 @@ class PredictiveDecider:
         self.twins = Twins()
         self.spoke = "The rules decide: nothing has been identified yet."
 
+    def foresee(self, price: Floats | None, limit_kwh: float | None) -> None:
+        """Take what a kWh will cost in the next 48 half hours, and the most energy in one; as the class has it."""
+        self._price = np.ones(HORIZON_STEPS) if price is None else np.asarray(price, np.float64)
+        self._limit_kwh = limit_kwh
+
     def learn(self, layout: Layout, record: Record, plans: Mapping[str, Agenda]) -> None:
-        """Identify every zone from its record; once a day is enough."""
-        self.twins, self._agendas = identify_building(layout, record), plans
+        """Identify every zone from its record; once a day is enough. Where that fails the rules decide."""
+        self._agendas = plans
+        try:
+            self.twins = identify_building(layout, record)
+        except _NUMERICAL as error:
+            log.warning("identification_failed building=%s reason=%r", layout.building, str(error))
+            self.twins = Twins(rejected={zone.name: f"identification failed ({error})" for zone in layout.zones})
         end_ms = record.start_ms + len(record) * record.step_ms
         self._masses = {name: (end_ms, mass_c) for name, mass_c in self.twins.masses_c.items()}
         self._slot = -1
@@ -104,8 +119,12 @@ class PredictiveDecider:
         self._follow(view)
         if view.now_ms // STEP_MS != self._slot:
             self._slot = view.now_ms // STEP_MS
-            self._plan, self.spoke = plan(view, self.twins, self._agendas, {n: m for n, (_, m) in self._masses.items()},
-                                          self._price, self._limit_kwh)  # fmt: skip
+            masses_c = {name: mass_c for name, (_, mass_c) in self._masses.items()}
+            try:
+                self._plan, self.spoke = plan(view, self.twins, self._agendas, masses_c, self._price, self._limit_kwh)
+            except _NUMERICAL as error:
+                log.warning("plan_failed building=%s reason=%r", view.building, str(error))
+                self._plan, self.spoke = {}, f"The rules decide: the plan failed ({error})."
         return decide(replace(view, plan=self._plan))
 
     def _follow(self, view: BuildingView) -> None:

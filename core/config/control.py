@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+import math
+from typing import Final, Literal
 
 import msgspec
 
@@ -64,6 +65,144 @@ class AirSystem(_Section, frozen=True, kw_only=True):
     supply_flow: str = ""
 
 
+class SheddableLoad(_Section, frozen=True, kw_only=True):
+    """A load that the demand limit may shed.
+
+    Attributes
+    ----------
+    point
+        Point id of what is driven.
+    shed_value
+        What it is told while shed, in the point's unit.
+    rank
+        Shed first where lowest.
+    expected_kw
+        Power that shedding saves.
+    least_shed_s, longest_shed_s
+        Shed at least so long, and never longer.
+    rest_s
+        Not shed again before so long after it came back.
+    comfort_sensor
+        Point id of what people feel of it (room temperature); empty: nobody feels it.
+    comfort_low, comfort_high
+        Limits of that, in its unit; None: none.
+    comfort_margin
+        It is shed only so far inside these limits.
+    """
+
+    point: str
+    shed_value: float
+    rank: int
+    expected_kw: float
+    least_shed_s: int = 300
+    longest_shed_s: int = 3600
+    rest_s: int = 1800
+    comfort_sensor: str = ""
+    comfort_low: float | None = None
+    comfort_high: float | None = None
+    comfort_margin: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.least_shed_s <= self.longest_shed_s or self.rest_s < 0 or not self.expected_kw > 0:
+            raise DomainError(f"load {self.point}: it needs 0 <= least <= longest time, and an expected_kw above 0")
+        if bool(self.comfort_sensor) != (self.comfort_low is not None or self.comfort_high is not None):
+            raise DomainError(f"load {self.point}: a comfort sensor needs a limit, and a limit a sensor")
+
+
+class DemandLimit(_Section, frozen=True, kw_only=True):
+    """The electric demand that a building keeps to; see `control.demand_limit`.
+
+    Attributes
+    ----------
+    meter
+        Point id of the building's electricity meter: its power, or its register.
+    limit_kw
+        Mean power that a metering window may reach.
+    window_minutes
+        Length of the windows, which follow each other from midnight UTC on.
+    decide_every_s
+        Interval of decisions in the data's time, seconds.
+    stale_after_s
+        A meter silent for longer counts as missing: everything that is shed comes back. Seconds.
+    loads
+        What may be shed.
+    """
+
+    meter: str
+    limit_kw: float
+    window_minutes: int = 15
+    decide_every_s: int = 60
+    stale_after_s: int = 180
+    loads: list[SheddableLoad] = []
+
+    def __post_init__(self) -> None:
+        if not 0 < self.limit_kw < math.inf:
+            raise DomainError("a demand limit is more than 0 kW")
+        if self.window_minutes <= 0 or 1440 % self.window_minutes:
+            raise DomainError("window_minutes must divide a day")
+        if not 0 < self.decide_every_s <= self.window_minutes * 60 or self.stale_after_s <= 0:
+            raise DomainError("a demand limit is decided at least once a window, and needs stale_after_s above 0")
+        if len({load.point for load in self.loads}) < len(self.loads):
+            raise DomainError("a load stands twice in a demand limit")
+
+
+CLASSROOM_LUX: Final = 300.0
+CLASSROOM_SOURCE: Final = "EN 12464-1:2011, 5.36.1"
+
+
+class Light(_Section, frozen=True, kw_only=True):
+    """The lamps of one room on one dimmer; see `control.lighting`.
+
+    Attributes
+    ----------
+    name
+        The room, for people.
+    dimmer
+        Point id of what is driven, read back; its limits are off and full light.
+    sensor
+        Point id of the illuminance, lux.
+    people
+        Point id of presence (0 or 1) or of a count of people.
+    full_lux
+        What the lamps give on the desks at full light, by design.
+    target_lux, target_source
+        Least illuminance on the desks, and where that is written.
+    desk_per_sensor
+        Lux on the desks for each lux that the sensor reads.
+    least_dim
+        Share of full light below which the lamps do not burn steadily.
+    hold_s
+        Light stays so long after the last person was seen.
+    fade_down_per_min, fade_up_per_min
+        Fastest change, share of full light per minute.
+    stale_after_s
+        A reading older than this counts as missing, seconds.
+    """
+
+    name: str
+    dimmer: str
+    sensor: str
+    people: str
+    full_lux: float
+    target_lux: float = CLASSROOM_LUX
+    target_source: str = CLASSROOM_SOURCE
+    desk_per_sensor: float = 1.0
+    least_dim: float = 0.1
+    hold_s: int = 900
+    fade_down_per_min: float = 0.1
+    fade_up_per_min: float = 0.5
+    stale_after_s: int = 600
+
+    def __post_init__(self) -> None:
+        figures = (self.full_lux, self.target_lux, self.desk_per_sensor, self.fade_down_per_min, self.fade_up_per_min)
+        if not all(0 < f < math.inf for f in figures) or not 0 <= self.least_dim < 1:
+            raise DomainError(f"light {self.name}: lux, shares and speeds must be above 0, least_dim below 1")
+        if self.hold_s < 0 or self.stale_after_s <= 0:
+            raise DomainError(f"light {self.name}: hold_s is 0 or more, stale_after_s above 0")
+        if self.target_lux != CLASSROOM_LUX and self.target_source == CLASSROOM_SOURCE:
+            raise DomainError(f"light {self.name}: say in target_source where {self.target_lux:g} lx are written")
+
+
 class Control(_Section, frozen=True, kw_only=True):
     """What supervisory control may do in one building.
 
@@ -99,6 +238,18 @@ class Control(_Section, frozen=True, kw_only=True):
         Interval of decisions in the data's time, seconds.
     stale_after_s
         An input older than this counts as missing, seconds.
+    controller
+        ``rules``, or ``mpc``: the rules, with when and how far to heat empty zones planned for the next day.
+    solar_irradiance
+        Point id of the global horizontal irradiance; predictive control only, empty: none.
+    heat_meters
+        Point ids of the meters that count what heating takes; predictive control only.
+    demand_limit
+        None: there is none.
+    lights
+        Lamps that it may dim.
+    light_every_s
+        Interval of their decisions in the data's time, seconds.
     """
 
     mode: Literal["off", "advise", "supervise", "drive"] = "advise"
@@ -116,3 +267,15 @@ class Control(_Section, frozen=True, kw_only=True):
     heating_seasons: list[HeatingSeason] = []
     decide_every_s: int = 900
     stale_after_s: int = 3600
+    controller: Literal["rules", "mpc"] = "rules"
+    solar_irradiance: str = ""
+    heat_meters: list[str] = []
+    demand_limit: DemandLimit | None = None
+    lights: list[Light] = []
+    light_every_s: int = 60
+
+    def __post_init__(self) -> None:
+        if len({light.dimmer for light in self.lights}) < len(self.lights):
+            raise DomainError("a dimmer stands twice among the lights")
+        if self.light_every_s <= 0:
+            raise DomainError("light_every_s is above 0")

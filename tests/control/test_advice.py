@@ -475,6 +475,75 @@ EVENTS = st.one_of(
 )  # fmt: skip
 
 
+class TestTwoSlots:
+    """Of a point that the demand limit may shed and supervisory control drives, one advice is shown."""
+
+    SHED, GO = Slot.DEMAND_LIMIT, Slot.SUPERVISORY
+
+    def decide(self, house: House, about: list[Slot], values: dict[Slot, float | None]) -> None:
+        proposals = [
+            Proposal(house.points[0], value, slot.name, "Because.", slot=slot) for slot, value in values.items()
+        ]
+        settle(
+            house.registry, house.ledger, house.settings, proposals, building=house.id, device_values={},
+            now_ms=house.now, is_about=lambda _, slot: slot in about, interval_s=60,
+        )  # fmt: skip
+        house.deliver()
+
+    @pytest.mark.parametrize(
+        ("rounds", "shown"),
+        [
+            ([{12: 20.5}, {10: 16.0}], (10, 16.0)),
+            ([{12: 20.5}, {10: None}], (12, 20.5)),
+            ([{10: 16.0}, {12: 20.5}], (10, 16.0)),
+            ([{10: None}, {12: 20.5}], (12, 20.5)),
+            ([{10: None}, {12: None}], (12, None)),
+            ([{12: 20.5}, {10: 16.0}, {10: None}], (10, None)),
+            ([{12: 20.5}, {10: 16.0}, {10: None}, {12: 20.5}], (12, 20.5)),
+            ([{12: 20.5, 10: 16.0}], (10, 16.0)),
+            ([{12: 20.5, 10: None}], (12, 20.5)),
+            ([{12: None, 10: None}], (12, None)),
+            ([{12: 20.5, 10: 16.0}, {12: 20.5, 10: None}], (12, 20.5)),
+        ],
+    )
+    def test_the_strongest_that_asks_for_something_is_shown(
+        self, house: House, rounds: list[dict[int, float | None]], shown: tuple[int, float | None]
+    ) -> None:
+        for values in rounds:
+            slots = {Slot(slot): value for slot, value in values.items()}
+            self.decide(house, list(slots), slots)
+            house.now += MINUTE
+        assert (house.advice().slot, house.advice().value) == shown
+
+    def test_what_no_other_decision_is_about_any_more_is_withdrawn(self, house: House) -> None:
+        self.decide(house, [self.SHED], {self.SHED: 16.0})
+        self.decide(house, [self.GO, self.SHED], {self.GO: 20.5})
+        assert (house.advice().slot, house.advice().value) == (12, 20.5)
+        self.decide(house, [self.GO], {})
+        assert house.registry.open_advice(house.id) == {}
+
+    def test_both_are_sent_and_each_lets_go_of_its_own(self, house: House) -> None:
+        house.trust(DRIVE)
+        self.decide(house, [self.GO], {self.GO: 20.5})
+        self.decide(house, [self.SHED], {self.SHED: 16.0})
+        assert {s: e.value for s, e in house.arrays[house.points[0].id].slots.items()} == {10: 16.0, 12: 20.5}
+        self.decide(house, [self.SHED], {self.SHED: None})
+        assert {s: e.value for s, e in house.arrays[house.points[0].id].slots.items()} == {12: 20.5}
+
+    def test_what_is_approved_goes_to_its_slot_and_ends_in_time(self, house: House) -> None:
+        house.trust(SUPERVISE)
+        shed = Proposal(
+            house.points[0], 16.0, "demand-limit", "Because.", slot=self.SHED, until_ms=house.now + MINUTE
+        )  # fmt: skip
+        settle(
+            house.registry, house.ledger, house.settings, [shed], building=house.id, device_values={},
+            now_ms=house.now, is_about=lambda _, slot: slot == self.SHED, interval_s=60,
+        )  # fmt: skip
+        consent.approve(house.registry, house.advice().id, by="bruno", now_ms=house.now)
+        (command,) = house.sent()
+        assert (command.slot, command.value, command.expires_ms) == (10, 16.0, house.now + MINUTE)
+
+
 class Story:
     """What people, control, gateways and time do to a house, checked at every step."""
 

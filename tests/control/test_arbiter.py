@@ -10,6 +10,7 @@ from control.arbiter import Standing, arbitrate
 from control.view import Proposal
 from core.commands import Command
 from core.points import Limits, Point
+from core.priority import Slot
 from tests.control.views import setpoint
 
 NOW = 1_768_380_000_000
@@ -28,8 +29,8 @@ def run(
     numbers = itertools.count(1)
     commands = arbitrate(
         [Proposal(point or setpoint(), value, "setback", "Because.")],
-        {HALL: standing} if standing else {},
-        [HALL] if held else [],
+        {(HALL, 12): standing} if standing else {},
+        {(HALL, 12)} if held else set(),
         device_values={} if device is None else {HALL: device},
         now_ms=NOW,
         interval_ms=INTERVAL,
@@ -168,3 +169,41 @@ def test_what_is_the_same_follows_the_range_of_the_point(
     *, limits: Limits, held: float, value: float, sent: bool
 ) -> None:
     assert bool(run(value, ours(held), point=setpoint(limits=limits))) is sent
+
+
+@pytest.mark.parametrize(
+    ("ends_in", "before", "expires_in"),
+    [
+        (1.0, None, [1.0]),
+        (9.0, None, [3.0]),
+        (0.0, None, []),
+        (-1.0, None, []),
+        (1.0, ours(16.0, left=1.0, age=2), []),
+        (2.0, ours(16.0, left=1.0, age=2), [2.0]),
+    ],
+    ids=["cut short", "as always", "over now", "over", "stands until then", "renewed until then"],
+)
+def test_a_proposal_says_when_its_command_must_have_ended(
+    ends_in: float, before: Standing | None, expires_in: list[float]
+) -> None:
+    shed = Proposal(
+        setpoint(), 16.0, "demand-limit", "Because.", slot=Slot.DEMAND_LIMIT, until_ms=NOW + int(ends_in * INTERVAL)
+    )
+    commands = arbitrate(
+        [shed], {(HALL, 10): before} if before else {}, set(),
+        device_values={}, now_ms=NOW, interval_ms=INTERVAL, new_id=lambda: "c",
+    )  # fmt: skip
+    assert [(c.slot, (c.expires_ms - NOW) / INTERVAL) for c, _ in commands] == [(10, e) for e in expires_in]
+
+
+def test_slots_of_one_point_are_asked_for_apart() -> None:
+    both = [
+        Proposal(setpoint(), 20.5, "setback", "Because."),
+        Proposal(setpoint(), 16.0, "demand-limit", "Because.", slot=Slot.DEMAND_LIMIT),
+    ]
+    numbers = itertools.count(1)
+    commands = arbitrate(
+        both, {(HALL, 12): ours(20.5)}, {(HALL, 8)},
+        device_values={}, now_ms=NOW, interval_ms=INTERVAL, new_id=lambda: f"c{next(numbers)}",
+    )  # fmt: skip
+    assert [(c.slot, c.value) for c, _ in commands] == [(10, 16.0)]

@@ -86,7 +86,7 @@ def test_warm_up_is_learnt_from_stored_mornings(store: SqliteReadingStore) -> No
 
 
 def test_without_history_the_default_counts(store: SqliteReadingStore) -> None:
-    learnt, plans = learn_building(store, SETTINGS, ROME, LAYOUT, NOW)
+    learnt, plans, _ = learn_building(store, SETTINGS, ROME, LAYOUT, NOW)
     assert (learnt.warm_ups, plans) == ({f"{BUILDING}/hall": DEFAULT}, {})
 
 

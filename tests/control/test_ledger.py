@@ -5,6 +5,7 @@ import pytest
 from control.arbiter import BY
 from control.ledger import Ledger
 from core.commands import Command, Outcome, Result
+from core.priority import Slot
 from stores.registry import Registry
 from tests.control.views import setpoint
 
@@ -110,3 +111,27 @@ def test_an_override_from_a_clock_that_was_ahead_holds_no_longer_than_it_was_mea
     put(registry, "ours", 20.5, at_ms=NOW)
     assert read(registry).is_held(POINT, NOW + HOUR)
     assert not read(registry, NOW + 2 * HOUR).is_held(POINT, NOW + 2 * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("slot", "by", "holds_supervisory", "holds_limit"),
+    [(8, "anna", True, True), (10, "grid operator", True, False), (10, BY, False, False), (12, BY, False, False)],
+    ids=["a person", "somebody else's demand limit", "our demand limit", "ourselves"],
+)
+def test_what_holds_which_of_our_slots(
+    registry: Registry, slot: int, by: str, *, holds_supervisory: bool, holds_limit: bool
+) -> None:
+    put(registry, "x", 16.0, slot=slot, by=by)
+    ledger = read(registry)
+    assert ledger.is_held(POINT, NOW) == holds_supervisory
+    assert ledger.is_held(POINT, NOW, Slot.DEMAND_LIMIT) == holds_limit
+
+
+def test_each_slot_of_a_point_stands_for_itself(registry: Registry) -> None:
+    put(registry, "limit", 16.0, slot=10)
+    put(registry, "ours", 20.5)
+    ledger = read(registry)
+    limit, ours = ledger.standing(POINT, Slot.DEMAND_LIMIT), ledger.standing(POINT)
+    assert limit is not None
+    assert ours is not None
+    assert (limit.value, ours.value) == (16.0, 20.5)

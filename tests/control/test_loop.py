@@ -59,13 +59,16 @@ class Rig:
         trust: TrustMode | None = TrustMode.DRIVE,
         more: Mapping[str, object] | None = None,
         points: Sequence[Point] = (),
+        configured: Settings | None = None,
+        more_points: Sequence[Point] = (),
     ) -> None:
         self.registry, self.store, self.gateway = registry, store, gateway
         self.clock = SimulatedClock(START)
         site = Site(id=SITE, timezone="Europe/Rome")
-        building = Building(id=BUILDING, control=msgspec.structs.replace(settings(mode), **(more or {})))
+        control = configured or msgspec.structs.replace(settings(mode), **(more or {}))
+        building = Building(id=BUILDING, control=control)
         registry.put_building(building)
-        registry.declare_points(f"{SITE}/{GATEWAY}", [HALL, TEMPERATURE, OUTDOOR, *points], START)
+        registry.declare_points(f"{SITE}/{GATEWAY}", [HALL, TEMPERATURE, OUTDOOR, *points, *more_points], START)
         if trust is not None:
             registry.set_trust(BUILDING, trust, by="anna", why="Its advice made sense", now_ms=START)
         self.control = Control(

@@ -6,9 +6,11 @@ import pytest
 
 from control.strategy import decide
 from control.trial import NAME, is_on, stand_down
+from control.view import Proposal
 from core.calendar import HOUR_MS
+from core.priority import Slot
 from stores.registry import Trial, TrialBlock, TrialPlan, TrialState, TrialUnit
-from tests.control.views import at, view
+from tests.control.views import at, setpoint, view
 
 DAY_MS = 24 * HOUR_MS
 START_MS = at("2026-01-14 00:00")
@@ -63,3 +65,8 @@ def test_on_and_outside_the_trial_everything_passes(when: str) -> None:
     proposals, _ = decide(view(when))
     assert stand_down(trial(), proposals, at(when)) == proposals
     assert stand_down(None, proposals, at(when)) == proposals
+
+
+def test_a_demand_limit_holds_in_blocks_that_are_off() -> None:
+    shed = Proposal(setpoint(), 16.0, "demand-limit", "Demand would reach 120 kW.", slot=Slot.DEMAND_LIMIT)
+    assert stand_down(trial(), [shed], at("2026-01-14 10:00")) == [shed]
