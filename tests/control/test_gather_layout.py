@@ -98,7 +98,7 @@ def test_habits_come_from_the_reference_period_and_people_from_the_last_weeks(st
         store, late, 28, heating_setpoint=lambda _: 19.0, cooling_setpoint=lambda _: 30.0,
         people=lambda m: 2 * office(m) if m.hour >= 10 else 0.0, outdoor_air=lambda _: 0.9, flow=lambda _: 2.0,
     )  # fmt: skip
-    learnt, plans = learn_building(store, SETTINGS, ROME, LAYOUT, at("2026-01-14 00:07"))
+    learnt, plans, _ = learn_building(store, SETTINGS, ROME, LAYOUT, at("2026-01-14 00:07"))
     hall = learnt.habits[f"{BUILDING}/hall"].at(2, 600)
     assert (hall.heating_c, hall.cooling_c) == (21.5, 24.0)
     assert learnt.air_habits["ahu"] == AirHabit(2.0, pytest.approx(0.4), 13.0)
@@ -111,7 +111,7 @@ def test_habits_come_from_the_reference_period_and_people_from_the_last_weeks(st
 
 
 def test_a_reference_period_that_nobody_recorded_tells_nothing(store: SqliteReadingStore) -> None:
-    learnt, plans = learn_building(store, SETTINGS, ROME, LAYOUT, NOW)
+    learnt, plans, _ = learn_building(store, SETTINGS, ROME, LAYOUT, NOW)
     assert learnt.habits[f"{BUILDING}/hall"].at(2, 600).heating_c is None
     assert learnt.air_habits["ahu"] == AirHabit()
     assert plans == {}
@@ -203,7 +203,7 @@ def test_who_is_seen_is_noted(*, people: float | None, peak: float | None, noted
 
 def test_the_view_hears_the_counter_and_remembers_it(store: SqliteReadingStore) -> None:
     write(store, date(2025, 12, 17), 28, people=office)
-    learnt, plans = learn_building(store, SETTINGS, ROME, LAYOUT, NOW)
+    learnt, plans, _ = learn_building(store, SETTINGS, ROME, LAYOUT, NOW)
     last_seen: dict[str, int] = {}
     for quarter in range(9):
         now_ms = NOW + quarter * QUARTER_MS

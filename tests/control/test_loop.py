@@ -40,6 +40,7 @@ def settings(mode: str = "drive") -> Settings:
     return Settings(
         mode=mode,  # type: ignore[arg-type]
         occupied=[Block(["mon", "tue", "wed", "thu", "fri"], "08:30", "19:00", 1.0)],
+        setback=16.0,
         setpoints=[HALL.id],
         outdoor_temperature=OUTDOOR.id,
         heating_seasons=[HeatingSeason(start=date(2025, 10, 15), end=date(2026, 4, 15), source="DPR 74/2013")],
