@@ -13,7 +13,7 @@ demo: $(VENV)/.demo ## set everything up and run the main job (ARGS="--duration 
 	@$(BIN)/promessa demo $(ARGS)
 
 test: $(VENV)/.dev check ## set up what the tests need and pass them all
-	@scripts/system-packages mosquitto influxd nginx openssl
+	@scripts/system-packages mosquitto influxd nginx openssl gcc
 	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term:skip-covered $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types and the dependency rules of the house

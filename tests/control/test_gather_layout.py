@@ -106,7 +106,7 @@ def test_habits_come_from_the_reference_period_and_people_from_the_last_weeks(st
     for zone in ("hall", "offices"):
         plan = plans[f"{BUILDING}/{zone}"]
         assert plan.next_change(at("2026-01-14 00:07")) == at("2026-01-14 10:00")
-    bare, _ = learn_building(store, Control(), ROME, LAYOUT, at("2026-01-14 00:07"))
+    bare, _, _ = learn_building(store, Control(), ROME, LAYOUT, at("2026-01-14 00:07"))
     assert (bare.habits, bare.air_habits) == ({}, {})
 
 
