@@ -13,11 +13,15 @@ from control.occupancy import (
     PRESENT_SHARE,
     Agenda,
     agenda,
+    fresh_co2_ppm,
     joined,
     learn_presence,
     occupancy_at,
+    people_of,
+    people_of_co2,
 )
 from control.record import HOLIDAY, day_and_minute
+from control.view import Input
 from core.calendar import MINUTE_MS, Calendar
 from tests.control.views import ROME, at
 from tests.control.weeks import QUARTER_MS, Happens, office, record, times
@@ -267,3 +271,26 @@ def test_together_zones_are_expected_wherever_one_is(shifts: list[tuple[int, int
 
 def test_no_agendas_are_no_agenda() -> None:
     assert joined([]) is None
+
+
+def test_carbon_dioxide_tells_of_people_where_nobody_counts_them() -> None:
+    ppm = np.array([410.0] * 8 + [450.0, 600.0, 900.0, np.nan])
+    fresh = fresh_co2_ppm(ppm)
+    assert fresh == 410.0
+    assert people_of_co2(ppm, fresh).tolist()[:11] == [0.0] * 9 + [140.0, 440.0]
+    assert np.isnan(people_of_co2(ppm, fresh)[-1])
+
+
+@pytest.mark.parametrize(
+    ("counted", "co2", "fresh", "seen"),
+    [
+        (Input(3.0), Input(900.0), 400.0, Input(3.0)),
+        (Input(None, "stale"), Input(900.0), 400.0, Input(450.0)),
+        (Input(None, "stale"), Input(430.0), 400.0, Input(0.0)),
+        (Input(None, "stale"), Input(900.0), None, Input(None, "stale")),
+        (Input(None, "stale"), Input(None, "stale too"), 400.0, Input(None, "stale")),
+    ],
+    ids=["counted", "told", "fresh air", "never learnt", "neither"],
+)
+def test_a_count_goes_before_carbon_dioxide(counted: Input, co2: Input, fresh: float | None, seen: Input) -> None:
+    assert people_of(counted, co2, fresh) == seen
