@@ -9,7 +9,7 @@ import numpy as np
 
 from control.habit import HabitWeek, learn_air_habit, learn_habit
 from control.layout import Layout, ZoneLayout
-from control.occupancy import Agenda, Presence, agenda, fresh_co2_ppm, joined, learn_presence, people_of_co2
+from control.occupancy import Agenda, Presence, agenda, fresh_co2_ppm, joined, learn_presence, people_of_co2, usual_peak
 from control.record import Record
 from control.view import AirHabit, WarmUp
 from control.warmup import find_mornings, learn_warm_up
@@ -107,9 +107,9 @@ def _shares(layout: Layout, record: Record) -> dict[str, Floats]:
     fresh = learn_fresh_air(layout, record)
     for zone in layout.zones:
         people = _people(zone, record, fresh)
-        peak = float(np.nanmax(people, initial=0.0)) if np.isfinite(people).any() else 0.0
+        peak = usual_peak(record, people)
         if peak > 0:
-            shares[zone.name] = people / peak
+            shares[zone.name] = np.minimum(people / peak, 1.0)
     return shares
 
 

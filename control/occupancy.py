@@ -107,11 +107,10 @@ def learn_presence(record: Record, people: Floats) -> Presence:
     so that one evening's event is not expected every week. A weekday that was never seen is like the other working
     days, an unseen Saturday or holiday like a Sunday.
     """
-    known = np.isfinite(people)
-    peak = float(people[known].max()) if known.any() else 0.0
+    peak = usual_peak(record, people)
     if peak <= 0:
         return Presence(np.zeros((HOLIDAY + 1, _SLOTS)), 0.0)
-    shares = week_of(record, people / peak, _highest)
+    shares = week_of(record, np.minimum(people / peak, 1.0), _highest)
     working = shares[:_WORKING]
     usual = np.nanmax(np.nan_to_num(working, nan=0.0), axis=0)
     for kind in range(_WORKING):
@@ -172,6 +171,17 @@ def _highest(days: Floats) -> Floats:
     ranked = np.sort(np.nan_to_num(days, nan=-np.inf), axis=0)
     highest = ranked[-2 if len(days) >= _SEEN_OFTEN else -1]
     return np.where(np.isfinite(highest), highest, np.nan)
+
+
+def usual_peak(record: Record, people: Floats) -> float:
+    """Most people of a zone; from three days with people on the most of any day but one, as an event is no use of it."""
+    known = np.isfinite(people)
+    most = np.zeros(int(record.days.max(initial=-1)) + 1)
+    np.maximum.at(most, record.days[known], people[known])
+    ranked = np.sort(most[most > 0])
+    if not ranked.size:
+        return 0.0
+    return float(ranked[-2 if ranked.size >= _SEEN_OFTEN else -1])
 
 
 def agenda(presence: Presence, calendar: Calendar, now_ms: int) -> Agenda:

@@ -294,3 +294,13 @@ def test_carbon_dioxide_tells_of_people_where_nobody_counts_them() -> None:
 )
 def test_a_count_goes_before_carbon_dioxide(counted: Input, co2: Input, fresh: float | None, seen: Input) -> None:
     assert people_of(counted, co2, fresh) == seen
+
+
+def test_one_great_event_does_not_make_every_day_look_empty() -> None:
+    def hall(moment: datetime) -> float:
+        return 400.0 if moment.date() == date(2026, 1, 9) and moment.hour == 20 else office(moment)
+
+    seen = record(ROME, date(2025, 12, 17), 28, p=hall)
+    plain = record(ROME, date(2025, 12, 17), 28, p=office)
+    assert learn_presence(seen, seen.of("p")).peak == learn_presence(plain, plain.of("p")).peak
+    assert agenda(learn_presence(seen, seen.of("p")), ROME, at("2026-01-14 00:01")).is_expected(at("2026-01-14 10:00"))
