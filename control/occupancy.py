@@ -174,7 +174,7 @@ def _highest(days: Floats) -> Floats:
 
 
 def usual_peak(record: Record, people: Floats) -> float:
-    """Most people of a zone; from three days with people on the most of any day but one, as an event is no use of it."""
+    """Most people of a zone; from three days with people on the most of any day but one: an event is no measure."""
     known = np.isfinite(people)
     most = np.zeros(int(record.days.max(initial=-1)) + 1)
     np.maximum.at(most, record.days[known], people[known])
