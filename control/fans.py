@@ -94,7 +94,8 @@ def propose(view: BuildingView) -> list[Proposal]:
             proposals.append(Proposal(system.fan, 0.0, NAME, f"{why}: the air system runs after its shortest pause."))
         else:
             why = "Nobody there, nothing warms up, no zone is too cold or too hot: the air system rests."
-            proposals.append(Proposal(system.fan, 0.0, NAME, why))
+            effect = "No fan runs and no outdoor air is warmed meanwhile."
+            proposals.append(Proposal(system.fan, 0.0, NAME, why, effect=effect))
     return proposals
 
 

@@ -60,7 +60,8 @@ def propose(view: BuildingView) -> list[Proposal]:
             continue
         if planned := view.plan.get(zone.setpoint.id):
             value = min(max(planned.target_c, view.comfort.setback_c), occupied_target_c(view, zone))
-            proposals.append(Proposal(zone.setpoint, value, NAME, planned.why))
+            effect = f"The zone is warm when people come at {clock_text(view, starts_ms)}."
+            proposals.append(Proposal(zone.setpoint, value, NAME, planned.why, effect=effect))
             continue
         rate = rate_k_per_h(zone.warm_up, zone.temperature.value, view.outdoor.value)
         target = occupied_target_c(view, zone)
@@ -69,5 +70,6 @@ def propose(view: BuildingView) -> list[Proposal]:
             f"People come at {clock_text(view, starts_ms)}: {zone.temperature.value:.1f} °C now, "
             f"{target:.1f} °C wanted, warming up at {rate:.1f} K/h ({learnt})."
         )
-        proposals.append(Proposal(zone.setpoint, target, NAME, why))
+        effect = f"The zone has {target:.1f} °C when people come at {clock_text(view, starts_ms)}."
+        proposals.append(Proposal(zone.setpoint, target, NAME, why, effect=effect))
     return proposals

@@ -24,7 +24,8 @@ def propose(view: BuildingView) -> list[Proposal]:
             target = occupied_target_c(view, zone)
             until = f" until {clock_text(view, zone.occupancy.changes_ms)}" if zone.occupancy.changes_ms else ""
             why = f"Occupied{until}: {target:.1f} °C keeps the zone above the comfort minimum."
-            proposals.append(Proposal(zone.setpoint, target, NAME, why))
+            effect = f"The zone stays at {target:.1f} °C or above."
+            proposals.append(Proposal(zone.setpoint, target, NAME, why, effect=effect))
         else:
             until = f" until {clock_text(view, zone.occupancy.changes_ms)}" if zone.occupancy.changes_ms else ""
             value = empty_target_c(view, zone)
@@ -33,5 +34,7 @@ def propose(view: BuildingView) -> list[Proposal]:
             ):
                 value += RUN_K  # an air system that has to run warms its zones a little further, and rests longer
             why = f"Nobody there{until}: set back to {value:.1f} °C."
-            proposals.append(Proposal(zone.setpoint, value, NAME, why))
+            lower_k = occupied_target_c(view, zone) - value
+            effect = f"The zone may cool down by up to {lower_k:.1f} K, and loses less heat the while."
+            proposals.append(Proposal(zone.setpoint, value, NAME, why, effect=effect))
     return proposals

@@ -78,5 +78,6 @@ def propose(view: BuildingView) -> list[Proposal]:
         asked = requests(view, system)
         demand = f"{asked} requests for cooler air" if asked else "no zone asks for cooler air"
         why = f"{demand}, the mixed air has {mixed:.0f} °C: {value:.1f} °C instead of {system.habit.supply_c:.1f} °C."
-        proposals.append(Proposal(system.supply, value, NAME, why[0].upper() + why[1:]))
+        effect = f"The air is cooled by {value - system.habit.supply_c:.1f} K less, and warmed again by as much less."
+        proposals.append(Proposal(system.supply, value, NAME, why[0].upper() + why[1:], effect=effect))
     return proposals

@@ -11,6 +11,7 @@ from control.view import AirSystem, BuildingView, Proposal, Zone
 NAME: Final = "ventilation"
 MARGIN: Final = 1.02
 """Supply air changes a little between two decisions."""
+_TOLD: Final = 0.02
 FAN_K: Final = 0.5
 """The fan warms the air behind the coils."""
 _COOL_MARGIN_K: Final = 0.5
@@ -139,7 +140,7 @@ def propose(view: BuildingView) -> list[Proposal]:
             proposals.append(Proposal(point, 0.0, NAME, "Nobody there: no outdoor air is warmed."))
         else:
             why = f"{share:.0%} outdoor air is what ASHRAE 62.1 asks for the people who are there."
-            proposals.append(Proposal(point, _rounded(share), NAME, why))
+            proposals.append(Proposal(point, _rounded(share), NAME, why, effect=_less_air(system, share)))
     return proposals
 
 
@@ -147,6 +148,14 @@ def _rounded(share: float) -> float:
     """To three digits; up where the margin does not cover the difference."""
     nearest = round(share, 3)
     return nearest if nearest >= share / MARGIN else math.ceil(share * 1000) / 1000
+
+
+def _less_air(system: AirSystem, share: float) -> str:
+    """By how much less air has to be warmed than the system's own control would take."""
+    flow = max(system.flow_now.value or 0.0, system.habit.flow or 0.0)
+    own = (system.habit.outdoor_air or 0.0) / flow if flow > 0 else 0.0
+    saved = 1 - share / min(own, 1.0) if own > 0 else 0.0
+    return f"{saved:.0%} less outdoor air to warm or cool than at full use." if saved > _TOLD else ""
 
 
 def _economises(system: AirSystem) -> bool:
