@@ -87,7 +87,7 @@ def view_building(
     """
     if season is None:
         season = season_at(calendar.local(now_ms), settings.heating_seasons)
-    latest = store.latest(list(layout.points))
+    latest = newest(store, layout.points, now_ms, settings.stale_after_s)
     inputs = {point_id: judge_input(latest.get(point_id), now_ms, settings.stale_after_s) for point_id in layout.points}
     note_people(layout, inputs, learnt, last_seen, now_ms)
     opening = None
@@ -179,6 +179,24 @@ def note_people(
         people = people_of(counted, co2, learnt.fresh_ppm.get(zone.name)).value
         if presence is not None and people and people >= PRESENT_SHARE * presence.peak:
             last_seen[zone.name] = now_ms
+
+
+def newest(store: ReadingStore, points: Sequence[str], now_ms: int, stale_after_s: int) -> dict[str, Reading]:
+    """The newest reading of each point that is not ahead of the clock.
+
+    A reading that was made while a gateway's clock was ahead is looked past, so that a zone is seen as soon as the
+    clock is right again and not only when its time has come.
+    """
+    found = dict(store.latest(list(points)))
+    end_ms = now_ms + CLOCK_TOLERANCE_S * 1000
+    for point_id in [p for p, reading in found.items() if reading.time_ms > end_ms]:
+        series = store.read(point_id, now_ms - stale_after_s * 1000, end_ms)
+        if len(series.time_ms):
+            last = -1
+            found[point_id] = Reading(
+                point_id, int(series.time_ms[last]), float(series.value[last]), int(series.quality[last])
+            )
+    return found
 
 
 def judge_input(reading: Reading | None, now_ms: int, stale_after_s: int) -> Input:

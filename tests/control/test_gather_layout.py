@@ -171,13 +171,27 @@ def test_a_reading_ahead_of_the_clock_or_old_has_no_value(ahead_s: int) -> None:
         assert "ahead of the clock" in found.problem
 
 
-def test_a_zone_whose_newest_reading_is_ahead_is_unknown_in_the_view(store: SqliteReadingStore) -> None:
-    store.write([(SENSOR.id, NOW, 20.0, 0), (SENSOR.id, NOW + HOUR_MS, 35.0, 0), (OUTDOOR.id, NOW + MINUTE_MS, 4.0, 0)])
-    seen = view_building(
+@pytest.mark.parametrize(
+    ("before_s", "seen"),
+    [
+        (0, Input(20.0)),
+        (3000, Input(20.0)),
+        (None, Input(None, "its newest reading is 60 min ahead of the clock")),
+        (7200, Input(None, "its newest reading is 60 min ahead of the clock")),
+    ],
+    ids=["one of now too", "one not long ago", "no other", "an old one"],
+)
+def test_a_reading_ahead_of_the_clock_is_looked_past(
+    store: SqliteReadingStore, before_s: int | None, seen: Input
+) -> None:
+    store.write([(SENSOR.id, NOW + HOUR_MS, 35.0, 0), (OUTDOOR.id, NOW + MINUTE_MS, 4.0, 0)])
+    if before_s is not None:
+        store.write([(SENSOR.id, NOW - before_s * 1000, 20.0, 0)])
+    found = view_building(
         store, SETTINGS, ROME, LAYOUT, now_ms=NOW, memory=Memory(), learnt=Learnt(), plans={}, last_seen={}
     )
-    assert seen.zones[0].temperature == Input(None, "its newest reading is 60 min ahead of the clock")
-    assert seen.outdoor == Input(4.0)
+    assert found.zones[0].temperature == seen
+    assert found.outdoor == Input(4.0)
 
 
 @pytest.mark.parametrize(

@@ -58,10 +58,9 @@ class Rig:
         gateway: FieldGateway,
         mode: str,
         trust: TrustMode | None = TrustMode.DRIVE,
-        more: Mapping[str, object] | None = None,
-        points: Sequence[Point] = (),
         configured: Settings | None = None,
         more_points: Sequence[Point] = (),
+        more: Mapping[str, object] | None = None,
     ) -> None:
         self.registry, self.store, self.gateway = registry, store, gateway
         self.clock = SimulatedClock(START)
@@ -69,7 +68,7 @@ class Rig:
         control = configured or msgspec.structs.replace(settings(mode), **(more or {}))
         building = Building(id=BUILDING, control=control)
         registry.put_building(building)
-        registry.declare_points(f"{SITE}/{GATEWAY}", [HALL, TEMPERATURE, OUTDOOR, *points, *more_points], START)
+        registry.declare_points(f"{SITE}/{GATEWAY}", [HALL, TEMPERATURE, OUTDOOR, *more_points], START)
         if trust is not None:
             registry.set_trust(BUILDING, trust, by="anna", why="Its advice made sense", now_ms=START)
         self.control = Control(
@@ -128,7 +127,7 @@ def make_rig(
         more: Mapping[str, object] | None = None,
         points: Sequence[Point] = (),
     ) -> Rig:
-        rigs.append(Rig(broker, registry, store, gateway, mode, trust, more, points))
+        rigs.append(Rig(broker, registry, store, gateway, mode, trust, more_points=points, more=more))
         return rigs[-1]
 
     yield make
