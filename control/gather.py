@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -11,7 +12,15 @@ import numpy as np
 
 from control import correction
 from control.habit import HabitWeek
-from control.layout import Layout, SystemLayout, ZoneLayout
+from control.layout import (
+    ZONE_CO2,
+    ZONE_COOLING,
+    ZONE_PEOPLE,
+    ZONE_TEMPERATURE,
+    Layout,
+    SystemLayout,
+    ZoneLayout,
+)
 from control.learning import Learnt, agendas, learn_fresh_air, learn_habits, learn_presences, learn_warm_ups
 from control.observer import observe
 from control.occupancy import PRESENT_SHARE, Agenda, people_of
@@ -44,10 +53,6 @@ from stores.registry import Registry
 
 log = logging.getLogger("promessa.control")
 
-ZONE_TEMPERATURE: Final = "Zone_Air_Temperature_Sensor"
-ZONE_PEOPLE: Final = "Occupancy_Count_Sensor"
-ZONE_CO2: Final = "Zone_CO2_Level_Sensor"
-ZONE_COOLING: Final = "Zone_Air_Cooling_Temperature_Setpoint"
 HEATING_WORDS: Final = ("Gas", "Heating", "Hot_Water", "Steam", "Thermal")
 """A meter whose Brick class holds one of these shows heating."""
 CLOCK_TOLERANCE_S: Final = 300
@@ -119,7 +124,7 @@ def heated_today_h(
     changes = []
     for zone in layout.zones:
         means = store.aggregate(zone.heating.id, start_ms, now_ms, _LEARN_STEP, calendar).mean
-        known = [(start_ms + k * _LEARN_STEP_MS, float(c)) for k, c in enumerate(means) if c == c]  # noqa: PLR0124 - not NaN
+        known = [(start_ms + k * _LEARN_STEP_MS, float(c)) for k, c in enumerate(means) if math.isfinite(c)]
         if not known:
             return None
         changes.append(known)
@@ -192,10 +197,8 @@ def newest(store: ReadingStore, points: Sequence[str], now_ms: int, stale_after_
     for point_id in [p for p, reading in found.items() if reading.time_ms > end_ms]:
         series = store.read(point_id, now_ms - stale_after_s * 1000, end_ms)
         if len(series.time_ms):
-            last = -1
-            found[point_id] = Reading(
-                point_id, int(series.time_ms[last]), float(series.value[last]), int(series.quality[last])
-            )
+            time_ms, value, quality = (column[-1] for column in (series.time_ms, series.value, series.quality))
+            found[point_id] = Reading(point_id, int(time_ms), float(value), int(quality))
     return found
 
 

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from core.points import Point
+
+ZONE_TEMPERATURE: Final = "Zone_Air_Temperature_Sensor"
+ZONE_PEOPLE: Final = "Occupancy_Count_Sensor"
+ZONE_CO2: Final = "Zone_CO2_Level_Sensor"
+ZONE_HEATING: Final = "Zone_Air_Heating_Temperature_Setpoint"
+ZONE_COOLING: Final = "Zone_Air_Cooling_Temperature_Setpoint"
+"""Brick classes of a zone's points."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from core.calendar import MINUTE_MS, Calendar
+from core.calendar import Calendar
 from predict.series import Floats
 
 Ints = NDArray[np.int64]
@@ -81,4 +81,4 @@ def day_and_minute(calendar: Calendar, time_ms: int) -> tuple[int, int]:
     """Weekday (or `HOLIDAY`) and minute of the local day."""
     local = calendar.local(time_ms)
     kind = HOLIDAY if calendar.is_holiday(local.date()) else local.weekday()
-    return kind, (local.hour * 60 * MINUTE_MS + local.minute * MINUTE_MS) // MINUTE_MS
+    return kind, local.hour * 60 + local.minute

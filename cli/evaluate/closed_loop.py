@@ -14,7 +14,16 @@ import numpy as np
 
 from control.arbiter import Standing, arbitrate
 from control.gather import note_people
-from control.layout import Layout, SystemLayout, ZoneLayout
+from control.layout import (
+    ZONE_CO2,
+    ZONE_COOLING,
+    ZONE_HEATING,
+    ZONE_PEOPLE,
+    ZONE_TEMPERATURE,
+    Layout,
+    SystemLayout,
+    ZoneLayout,
+)
 from control.learning import Learnt, agendas, learn_fresh_air, learn_habits, learn_presences, learn_warm_ups
 from control.observer import observe
 from control.occupancy import Agenda
@@ -24,17 +33,17 @@ from control.view import BuildingView, Comfort, Heating, Input, Memory, Proposal
 from core.calendar import HOUR_MS, Calendar
 from core.commands import Command
 from core.points import Limits, Point
-from simulators.port import DescribedBuilding
+from simulators.port import DescribedBuilding, SimulatedPoint
 
 SITE: Final = "simulated/building"
 WINDOW_DAYS: Final = 28
 _DAY_MS: Final = 24 * HOUR_MS
 _ZONE_CLASSES: Final = {
-    "heating": "Zone_Air_Heating_Temperature_Setpoint",
-    "cooling": "Zone_Air_Cooling_Temperature_Setpoint",
-    "temperature": "Zone_Air_Temperature_Sensor",
-    "people": "Occupancy_Count_Sensor",
-    "co2": "Zone_CO2_Level_Sensor",
+    "heating": ZONE_HEATING,
+    "cooling": ZONE_COOLING,
+    "temperature": ZONE_TEMPERATURE,
+    "people": ZONE_PEOPLE,
+    "co2": ZONE_CO2,
 }
 _SYSTEM_CLASSES: Final = {
     "fan": "Fan_On_Off_Status",
@@ -43,8 +52,8 @@ _SYSTEM_CLASSES: Final = {
     "flow": "Supply_Air_Flow_Sensor",
 }
 _LIMITS: Final = {
-    "Zone_Air_Heating_Temperature_Setpoint": Limits(7.0, 26.0, 16.0),
-    "Zone_Air_Cooling_Temperature_Setpoint": Limits(20.0, 35.0, 28.0),
+    ZONE_HEATING: Limits(7.0, 26.0, 16.0),
+    ZONE_COOLING: Limits(20.0, 35.0, 28.0),
     "Fan_On_Off_Status": Limits(0.0, 1.0, 1.0),
     "Outside_Air_Flow_Setpoint": Limits(0.0, 1.0, 1.0),
     "Supply_Air_Temperature_Setpoint": Limits(10.0, 25.0, 13.0),
@@ -83,10 +92,13 @@ def layout_of(building: DescribedBuilding) -> Layout:
     writable = set(building.writable)
     areas: Mapping[str, float] = getattr(building, "floor_area_m2", {})
 
-    def driven(name: str, brick_class: str, unit: str) -> Point | None:
-        if name not in writable:
+    def driven(point: SimulatedPoint) -> Point | None:
+        if point.name not in writable or point.brick_class not in _LIMITS:
             return None
-        return Point(f"{SITE}/{name}", brick_class, unit, limits=_LIMITS[brick_class])
+        limits = _within(_LIMITS[point.brick_class], getattr(point, "low", -math.inf), getattr(point, "high", math.inf))
+        if limits is None:
+            return None
+        return Point(f"{SITE}/{point.name}", point.brick_class, point.unit, limits=limits)
 
     in_zones: dict[str, dict[str, _Part]] = {}
     in_systems: dict[str, dict[str, _Part]] = {}
@@ -98,8 +110,7 @@ def layout_of(building: DescribedBuilding) -> Layout:
             feeds[group] = feeds.get(group) or tuple(getattr(point, "feeds", ()))
         for kind, brick_class in kinds.items():
             if point.brick_class == brick_class and (group or kinds is _SYSTEM_CLASSES):
-                found = driven(point.name, brick_class, point.unit) if brick_class in _LIMITS else None
-                groups.setdefault(group, {}).setdefault(kind, (f"{SITE}/{point.name}", found))
+                groups.setdefault(group, {}).setdefault(kind, (f"{SITE}/{point.name}", driven(point)))
 
     zones = [zone for name, parts in in_zones.items() if (zone := _zone_of(name, parts, areas.get(name))) is not None]
     everywhere = tuple(zone.name for zone in zones)
@@ -128,6 +139,14 @@ def layout_of(building: DescribedBuilding) -> Layout:
         site("Solar_Irradiance_Sensor"),
         meters,
     )
+
+
+def _within(limits: Limits, low: float, high: float) -> Limits | None:
+    """Limits that the point itself takes, too; None where nothing is left."""
+    minimum, maximum = max(limits.minimum, low), min(limits.maximum, high)
+    if minimum > maximum:
+        return None
+    return Limits(minimum, maximum, min(max(limits.safe_value, minimum), maximum))
 
 
 def _zone_of(name: str, parts: Mapping[str, _Part], floor_area_m2: float | None) -> ZoneLayout | None:

@@ -71,6 +71,10 @@ def control(
     begin, end = _day(first, year), _day(last, year) + timedelta(days=1)
     if end <= begin + timedelta(days=learn_days):
         raise DomainError(f"{first} to {last} leaves no day after {learn_days} days of learning")
+    if building and (model or weather):
+        raise DomainError("takes --building, or --model and --weather, not both")
+    if not setback <= comfort_minimum <= comfort_maximum:
+        raise DomainError("--setback, --comfort-minimum and --comfort-maximum do not ascend")
     _empty(out_dir)
     simulated, calendar, end_ms = _open(model, weather, building, begin, end, timezone, out_dir)
     with closing(simulated):

@@ -277,5 +277,20 @@ class Control(_Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if len({light.dimmer for light in self.lights}) < len(self.lights):
             raise DomainError("a dimmer stands twice among the lights")
-        if self.light_every_s <= 0:
-            raise DomainError("light_every_s is above 0")
+        if min(self.light_every_s, self.decide_every_s, self.stale_after_s) <= 0:
+            raise DomainError("light_every_s, decide_every_s and stale_after_s are above 0")
+        if not self.setback <= self.comfort_minimum <= self.comfort_maximum:
+            raise DomainError(
+                "set-back, comfort minimum and maximum do not ascend: "
+                f"{self.setback:g}, {self.comfort_minimum:g}, {self.comfort_maximum:g}"
+            )
+        start, end = self.reference_start, self.reference_end
+        if (start is None) != (end is None) or (start is not None and end is not None and start >= end):
+            raise DomainError(f"a reference period has a start and a later end, not {start} and {end}")
+        known = {"/".join(setpoint.split("/")[2:-1]) for setpoint in self.setpoints}
+        for system in self.air_systems:
+            unknown = [zone for zone in system.zones if zone not in known]
+            if unknown:
+                raise DomainError(
+                    f"air system {system.name} feeds {', '.join(unknown)}, where no set-point may be driven"
+                )

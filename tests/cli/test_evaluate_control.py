@@ -176,6 +176,9 @@ def test_a_table_is_printed_for_people(tmp_path: Path) -> None:
         (("--building", "tests.cli.cabin:ShortCabin", "--learn-days", "6"), "ends before 6 days of learning are over"),
         (("--building", ""), "needs --model and --weather"),
         (("--timezone", "Europe/Atlantis"), "Atlantis"),
+        (("--model", "office.idf"), "not both"),
+        (("--setback", "21"), "do not ascend"),
+        (("--comfort-minimum", "27"), "do not ascend"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(

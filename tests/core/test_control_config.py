@@ -1,10 +1,11 @@
 """What control may do: sections that make no sense are refused when they are read."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 
-from core.config.control import DemandLimit, SheddableLoad
+from core.config.control import AirSystem, Control, DemandLimit, SheddableLoad
 from core.errors import DomainError
 
 LIMIT: dict[str, Any] = {"meter": "torino/calvino/electricity", "limit_kw": 50}
@@ -44,3 +45,31 @@ def test_a_load_that_makes_no_sense(wrong: dict[str, Any]) -> None:
     SheddableLoad(**LOAD)
     with pytest.raises(DomainError):
         SheddableLoad(**(LOAD | wrong))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"decide_every_s": 0}, "above 0"),
+        ({"stale_after_s": -1}, "above 0"),
+        ({"setback": 21.0}, "do not ascend: 21, 20, 26"),
+        ({"comfort_minimum": 27.0}, "do not ascend"),
+        ({"reference_start": date(2026, 1, 1)}, "a start and a later end"),
+        ({"reference_end": date(2026, 1, 1)}, "a start and a later end"),
+        ({"reference_start": date(2026, 1, 2), "reference_end": date(2026, 1, 2)}, "a start and a later end"),
+        ({"air_systems": [AirSystem(name="ahu", zones=["hall", "attic"])]}, "air system ahu feeds attic"),
+        ({"air_systems": [AirSystem(name="ahu", zones=["first/hall"])]}, "air system ahu feeds first/hall"),
+    ],
+)
+def test_control_that_makes_no_sense(wrong: dict[str, Any], said: str) -> None:
+    right: dict[str, Any] = {
+        "setpoints": ["torino/calvino/hall/heating-setpoint", "torino/calvino/floor/office/heating-setpoint"],
+        "air_systems": [AirSystem(name="ahu", zones=["hall", "floor/office"])],
+        "reference_start": date(2026, 1, 1),
+        "reference_end": date(2026, 1, 2),
+    }
+    Control(**right)
+    if "reference_start" in wrong or "reference_end" in wrong:
+        del right["reference_start"], right["reference_end"]
+    with pytest.raises(DomainError, match=said):
+        Control(**(right | wrong))
