@@ -25,12 +25,13 @@ from rich.table import Table
 
 from control.layout import Layout, SystemLayout, ZoneLayout
 from control.learning import Learnt, agendas, learn_habits, learn_presences, learn_warm_ups
+from control.memory import Memory
 from control.mpc.decider import PredictiveDecider
 from control.observer import observe
 from control.occupancy import Agenda
 from control.record import Record
 from control.strategy import decide
-from control.view import BuildingView, Comfort, Heating, Input, Memory, Season
+from control.view import BuildingView, Comfort, Heating, Input, Season
 from core.calendar import HOUR_MS, MINUTE_MS, Calendar
 from core.points import Limits, Point
 from predict.series import Floats

@@ -11,8 +11,8 @@ import msgspec
 
 from control.arbiter import BY, INTERVALS_TO_EXPIRY, arbitrate
 from control.ledger import Ledger
+from control.proposal import Proposal
 from control.trust import effective_mode, is_same_value, weigh
-from control.view import Proposal
 from core.commands import Command
 from core.config.control import Control
 from stores.registry import Advice, AdviceState, Registry, Trust

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from control.view import Proposal
+from control.proposal import Proposal
 from core.commands import Command
 from core.points import Limits
 

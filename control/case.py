@@ -12,10 +12,12 @@ from control.demand import Demand
 from control.layout import Layout
 from control.learning import Learnt
 from control.lights import Lights
+from control.memory import Memory
 from control.mpc.decider import PredictiveDecider
 from control.occupancy import Agenda
+from control.proposal import Proposal
 from control.strategy import decide
-from control.view import BuildingView, Memory, MeterGap, Proposal
+from control.view import BuildingView, MeterGap
 from core.calendar import Calendar
 from core.config.control import Control as Settings
 from core.config.models import Building, Config

@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import Final
 
 from control.fans import ceiling_c
-from control.view import BuildingView, Proposal, occupied_target_c
+from control.proposal import Proposal
+from control.target import occupied_target_c
+from control.view import BuildingView
 
 NAME: Final = "cooling-setback"
 DEAD_BAND_K: Final = 1.5

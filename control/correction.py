@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from control.view import BuildingView, Heating, Memory, Proposal, Trim, Zone, occupied_target_c
+from control.memory import Memory, Trim
+from control.proposal import Proposal
+from control.target import occupied_target_c
+from control.view import BuildingView, Heating, Zone
 from core.calendar import HOUR_MS
 
 NAME: Final = "gap-correction"

@@ -9,7 +9,8 @@ from typing import Final
 
 from control.demand_limit import Decision, Load, Memory, Sheddable, Window, decide, window_of_power, window_of_register
 from control.gather import judge_input
-from control.view import NOT_MEASURED, Proposal
+from control.proposal import Proposal
+from control.view import NOT_MEASURED
 from core.calendar import MINUTE_MS
 from core.config.control import DemandLimit, SheddableLoad
 from core.errors import DomainError

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final
 
-from control.view import Input, Proposal
+from control.proposal import Proposal
+from control.view import Input
 from core.calendar import HOUR_MS
 from core.errors import DomainError
 from core.points import Point

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from control.view import AirSystem, BuildingView, Heating, Memory, Proposal, Running, Zone, empty_target_c
+from control.memory import Memory, Running
+from control.proposal import Proposal
+from control.target import empty_target_c
+from control.view import AirSystem, BuildingView, Heating, Zone
 from core.calendar import MINUTE_MS
 
 NAME: Final = "fan-schedule"

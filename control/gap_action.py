@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from control.view import BuildingView, Correction, Proposal
+from control.proposal import Correction, Proposal
+from control.view import BuildingView
 from core.calendar import HOUR_MS
 from core.points import Point
 from predict.causes.explanation import (

@@ -22,23 +22,14 @@ from control.layout import (
     ZoneLayout,
 )
 from control.learning import Learnt, agendas, learn_fresh_air, learn_habits, learn_presences, learn_warm_ups
+from control.memory import Memory
 from control.observer import observe
 from control.occupancy import PRESENT_SHARE, Agenda, people_of
 from control.policies import heated_hours
+from control.proposal import Correction
 from control.record import Record
 from control.season import season_at
-from control.view import (
-    NOT_MEASURED,
-    AirHabit,
-    BuildingView,
-    Comfort,
-    Correction,
-    Input,
-    Memory,
-    MeterGap,
-    Occupancy,
-    Season,
-)
+from control.view import NOT_MEASURED, AirHabit, BuildingView, Comfort, Input, MeterGap, Occupancy, Season
 from core.calendar import HOUR_MS, MINUTE_MS, Calendar, Step
 from core.config.control import Control
 from core.config.models import Building

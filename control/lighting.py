@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from control.view import Input, Proposal
+from control.proposal import Proposal
+from control.view import Input
 from core.calendar import MINUTE_MS
 from core.errors import DomainError
 from core.points import Point

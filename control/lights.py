@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from control.gather import judge_input
 from control.lighting import Lamps, Memory, Room, Target, propose, remember
-from control.view import Proposal
+from control.proposal import Proposal
 from core.config.control import Light
 from core.errors import DomainError
 from core.points import Point

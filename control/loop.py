@@ -27,9 +27,10 @@ from control.mpc.decider import PredictiveDecider
 from control.mpc.price import carrier_of, heat_limit_kwh, prices_ahead
 from control.occupancy import opening_agenda
 from control.policies import bound, season_of
+from control.proposal import Proposal
 from control.record import Record
 from control.trial import stand_down
-from control.view import BuildingView, Proposal
+from control.view import BuildingView
 from core.calendar import HOUR_MS
 from core.clock import Clock
 from core.codec import Stored, decode_message

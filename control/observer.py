@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from control.layout import Layout, SystemLayout, ZoneLayout
 from control.learning import Learnt
+from control.memory import Memory
 from control.occupancy import Agenda, occupancy_at, people_of
+from control.proposal import Correction
 from control.record import day_and_minute
 from control.view import (
     NOT_MEASURED,
@@ -14,10 +16,8 @@ from control.view import (
     AirSystem,
     BuildingView,
     Comfort,
-    Correction,
     Habit,
     Input,
-    Memory,
     MeterGap,
     Occupancy,
     Season,

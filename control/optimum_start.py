@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from control.view import BuildingView, Heating, Memory, Proposal, WarmUp, Zone, clock_text, occupied_target_c
+from control.memory import Memory
+from control.proposal import Proposal
+from control.target import clock_text, occupied_target_c
+from control.view import BuildingView, Heating, WarmUp, Zone
 from core.calendar import HOUR_MS
 
 NAME: Final = "optimum-start"

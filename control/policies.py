@@ -12,7 +12,8 @@ from dataclasses import replace
 from enum import Enum, auto
 from typing import Final
 
-from control.view import Heating, Proposal, Season
+from control.proposal import Proposal
+from control.view import Heating, Season
 from core.calendar import HOUR_MS
 from core.points import Point
 from core.policy import Holds, Permission

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from control.view import BuildingView, Heating, Proposal, Season
+from control.proposal import Proposal
+from control.view import BuildingView, Heating, Season
 from core.config.control import HeatingSeason
 
 RUN_OUT_AFTER: Final = timedelta(days=200)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from control.view import BuildingView, Proposal, clock_text, empty_target_c, occupied_target_c
+from control.proposal import Proposal
+from control.target import clock_text, empty_target_c, occupied_target_c
+from control.view import BuildingView
 
 NAME: Final = "setback"
 RUN_K: Final = 1.2

@@ -18,7 +18,9 @@ from control import (
     supply_air,
     ventilation,
 )
-from control.view import BuildingView, Memory, Proposal
+from control.memory import Memory
+from control.proposal import Proposal
+from control.view import BuildingView
 from core.priority import Slot
 
 REMEMBER: Final[tuple[tuple[str, Callable[[BuildingView], Memory]], ...]] = (

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from control.view import BuildingView, Heating, Memory, Proposal, Trim
+from control.memory import Memory, Trim
+from control.proposal import Proposal
+from control.view import BuildingView, Heating
 
 NAME: Final = "supply-reset"
 # Cautious, as boilers of unrenovated buildings are set; trim and respond finds what is needed.

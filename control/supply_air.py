@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Final
 
 from control.fans import is_left_alone, served
+from control.memory import Memory
+from control.proposal import Proposal
 from control.ventilation import needed_share, return_c
-from control.view import AirSystem, BuildingView, Memory, Proposal
+from control.view import AirSystem, BuildingView
 
 NAME: Final = "supply-air-reset"
 WARMEST_C: Final = 18.0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from control.view import Proposal
+from control.proposal import Proposal
 from core.priority import Slot
 from stores.registry import Trial, TrialState
 

@@ -6,7 +6,8 @@ import math
 from typing import Final
 
 from control.fans import is_left_alone, served
-from control.view import AirSystem, BuildingView, Proposal, Zone
+from control.proposal import Proposal
+from control.view import AirSystem, BuildingView, Zone
 
 NAME: Final = "ventilation"
 MARGIN: Final = 1.02

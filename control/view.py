@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from enum import StrEnum
 from typing import Final
 
+from control.memory import Memory
+from control.proposal import Correction, Planned
 from core.calendar import Calendar
 from core.points import Point
-from core.priority import Slot
 from predict.gap import GapTotal
 
-_LEAST_MARGIN_K: Final = 0.2
 _SET_BACK_K: Final = 1.0
-COMFORT_MARGIN_K: Final = 0.5
-"""A thermostat swings around its set-point; so much above the comfort minimum keeps the swing inside."""
 MIN_GAP_COVERAGE: Final = 0.9
 MAX_GAP_EXTRAPOLATED: Final = 0.25
 
@@ -266,99 +263,6 @@ class MeterGap:
 
 
 @dataclass(frozen=True, slots=True)
-class Trim:
-    """A correction in force.
-
-    Attributes
-    ----------
-    kelvin
-        Added to what the strategy would otherwise ask for.
-    since_ms
-        When it was last changed, UTC milliseconds.
-    """
-
-    kelvin: float = 0.0
-    since_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """Whether something was told to run, and since when (UTC milliseconds)."""
-
-    is_on: bool
-    since_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What control remembers of a building from one decision to the next; lost at a restart without harm.
-
-    Attributes
-    ----------
-    trims
-        Correction of each zone's set-point (by its point id).
-    supply_trim
-        Correction of the supply temperature.
-    preheating
-        Zones (by set-point id) that are warming up, and the start of occupancy they do it for (UTC ms).
-    fans
-        Whether each air system (by name) was told to run, and since when.
-    supply_air
-        Supply air temperature (degrees Celsius) that trim and respond has come to, by air system.
-    """
-
-    trims: Mapping[str, Trim] = field(default_factory=dict)
-    supply_trim: Trim = field(default_factory=Trim)
-    preheating: Mapping[str, int] = field(default_factory=dict)
-    fans: Mapping[str, Running] = field(default_factory=dict)
-    supply_air: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """What a plan wants of a zone until the next decision.
-
-    Attributes
-    ----------
-    heat
-        Whether the zone is to be heated now although nobody is there, or further than people need.
-    target_c
-        Set-point that does it, degrees Celsius.
-    from_ms
-        When to begin, UTC milliseconds.
-    why
-        One sentence.
-    """
-
-    heat: bool
-    target_c: float
-    from_ms: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Correction:
-    """A set-point restored to what was agreed.
-
-    Attributes
-    ----------
-    kind
-        ``setpoint``: while people are there; ``schedule``: while they are not.
-    point
-        Id of the set-point.
-    value_c
-        Agreed, degrees Celsius.
-    why
-        One sentence.
-    """
-
-    kind: str
-    point: str
-    value_c: float
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class BuildingView:
     """One building at one moment: everything a strategy may look at.
 
@@ -399,65 +303,3 @@ class BuildingView:
         held += [(system.fan, system.fan_now) for system in self.air if system.fan]
         held += [(system.outdoor_air, system.outdoor_air_now) for system in self.air if system.outdoor_air]
         return {point.id: now.value for point, now in held if now.value is not None}
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """What a strategy wants of one point.
-
-    Attributes
-    ----------
-    point
-        The point to drive.
-    value
-        In its unit; None: let go of it, so that the building's own schedule takes over.
-    strategy
-        Which one.
-    why
-        One sentence for the facility manager.
-    model
-        Meter model and version it rests on; empty for none.
-    effect
-        What it should bring about, in one sentence; empty when nothing is foretold.
-    slot
-        Where in the priority array it stands.
-    until_ms
-        Its command expires no later, UTC milliseconds; None: as every command.
-    """
-
-    point: Point
-    value: float | None
-    strategy: str
-    why: str
-    model: str = ""
-    effect: str = ""
-    slot: Slot = Slot.SUPERVISORY
-    until_ms: int | None = None
-
-
-def occupied_target_c(view: BuildingView, zone: Zone) -> float:
-    """Heating set-point of a zone while people are there, its correction included: always inside the comfort band.
-
-    What its own control holds, so that nobody sits colder than before whatever is corrected, but never below the
-    comfort minimum where people use the zone.
-    """
-    if not zone.is_used and zone.habit.heating_c is not None:
-        return min(zone.habit.heating_c, view.comfort.maximum_c)
-    trim = view.memory.trims.get(zone.setpoint.id, Trim()).kelvin
-    margin_k = COMFORT_MARGIN_K if zone.habit.swing_k is None else zone.habit.swing_k + _LEAST_MARGIN_K
-    held_c = zone.habit.heating_c or 0.0
-    wanted = max(view.comfort.minimum_c + margin_k, held_c) + trim
-    return min(max(wanted, view.comfort.minimum_c, held_c), view.comfort.maximum_c)
-
-
-def empty_target_c(view: BuildingView, zone: Zone) -> float:
-    """Heating set-point of a zone while nobody is there: never above what its own control holds then."""
-    own = zone.habit.heating_empty_c
-    return view.comfort.setback_c if own is None else min(view.comfort.setback_c, own)
-
-
-def clock_text(view: BuildingView, time_ms: int) -> str:
-    """Local wall time for a sentence, with the weekday when it is not today."""
-    moment = view.calendar.local(time_ms)
-    same_day: date = view.calendar.day_of(view.now_ms)
-    return f"{moment:%H:%M}" if moment.date() == same_day else f"{moment:%a %H:%M}"

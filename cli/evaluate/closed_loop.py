@@ -25,11 +25,13 @@ from control.layout import (
     ZoneLayout,
 )
 from control.learning import Learnt, agendas, learn_fresh_air, learn_habits, learn_presences, learn_warm_ups
+from control.memory import Memory
 from control.observer import observe
 from control.occupancy import Agenda
+from control.proposal import Proposal
 from control.record import Record
 from control.strategy import decide
-from control.view import BuildingView, Comfort, Heating, Input, Memory, Proposal, Season
+from control.view import BuildingView, Comfort, Heating, Input, Season
 from core.calendar import HOUR_MS, Calendar
 from core.commands import Command
 from core.points import Limits, Point

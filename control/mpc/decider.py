@@ -11,12 +11,15 @@ import numpy as np
 from scipy.optimize import nnls
 
 from control.layout import Layout
+from control.memory import Memory
 from control.mpc.problem import HeatCost, Horizon, Solution, solve
 from control.mpc.zone_model import ZoneModel, identify
 from control.occupancy import Agenda
+from control.proposal import Planned, Proposal
 from control.record import Record
 from control.strategy import decide
-from control.view import BuildingView, Memory, Planned, Proposal, Zone, clock_text, empty_target_c, occupied_target_c
+from control.target import clock_text, empty_target_c, occupied_target_c
+from control.view import BuildingView, Zone
 from core.calendar import HOUR_MS, MINUTE_MS
 from predict.series import Floats, fill_short_gaps
 from predict.twin.lag import filled, lagged

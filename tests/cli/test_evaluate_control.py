@@ -17,9 +17,11 @@ from typer.testing import CliRunner
 from cli.evaluate.closed_loop import Supervisor, layout_of
 from cli.evaluate.control import run as run_building
 from cli.main import app, main
+from control.memory import Memory
 from control.mpc.decider import PredictiveDecider
+from control.proposal import Proposal
 from control.strategy import decide
-from control.view import BuildingView, Comfort, Memory, Proposal
+from control.view import BuildingView, Comfort
 from core.calendar import Calendar
 from simulators.port import DescribedBuilding
 from tests.cli.cabin import HOUR_MS, BlindCabin, Cabin

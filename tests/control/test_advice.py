@@ -15,7 +15,7 @@ from control import consent
 from control.advice import obey_stop, settle
 from control.arbiter import BY
 from control.ledger import Ledger
-from control.view import Proposal
+from control.proposal import Proposal
 from core.commands import Command, Outcome, Result
 from core.config.control import Control as Settings
 from core.config.models import Building

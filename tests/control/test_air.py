@@ -7,19 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control import fans, supply_air, ventilation
+from control.memory import Memory, Running
 from control.strategy import decide
-from control.view import (
-    AirHabit,
-    AirSystem,
-    BuildingView,
-    Habit,
-    Heating,
-    Input,
-    Memory,
-    Occupancy,
-    Running,
-    Zone,
-)
+from control.view import AirHabit, AirSystem, BuildingView, Habit, Heating, Input, Occupancy, Zone
 from core.calendar import MINUTE_MS
 from tests.control.views import FAN, MISSING, OUTDOOR_AIR, SUPPLY_AIR, at, setpoint, view, zone
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.arbiter import Standing, arbitrate
-from control.view import Proposal
+from control.proposal import Proposal
 from core.commands import Command
 from core.points import Limits, Point
 from core.priority import Slot

@@ -7,24 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control import cooling, correction, optimum_start, setback
+from control.memory import Memory, Running, Trim
+from control.proposal import Correction, Planned, Proposal
 from control.strategy import decide
-from control.view import (
-    AirSystem,
-    BuildingView,
-    Comfort,
-    Correction,
-    Habit,
-    Heating,
-    Input,
-    Memory,
-    Occupancy,
-    Planned,
-    Proposal,
-    Running,
-    Trim,
-    Zone,
-    occupied_target_c,
-)
+from control.target import occupied_target_c
+from control.view import AirSystem, BuildingView, Comfort, Habit, Heating, Input, Occupancy, Zone
 from core.calendar import HOUR_MS
 from tests.control.views import COMFORT, COOLING, FAN, MISSING, at, gap, setpoint, view, zone
 

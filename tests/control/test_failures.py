@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from control.gather import judge_input
+from control.memory import Memory
 from control.strategy import decide
-from control.view import Memory, MeterGap
+from control.view import MeterGap
 from core.readings import Quality, Reading
 from stores.registry import CommandState
 from tests.control.test_loop import MINUTE, START, Rig, make_rig

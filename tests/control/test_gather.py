@@ -7,7 +7,8 @@ import pytest
 
 from control.gather import heating_gaps, judge_input, layout_of, learn_building, view_building
 from control.learning import Learnt
-from control.view import Input, Memory, Occupancy
+from control.memory import Memory
+from control.view import Input, Occupancy
 from control.warmup import DEFAULT
 from core.calendar import HOUR_MS
 from core.config.control import Control

@@ -18,8 +18,9 @@ from control.gather import (
 )
 from control.layout import Layout, SystemLayout, ZoneLayout
 from control.learning import Learnt
+from control.memory import Memory
 from control.occupancy import Presence
-from control.view import AirHabit, Input, Memory
+from control.view import AirHabit, Input
 from core.calendar import HOUR_MS, MINUTE_MS, Calendar
 from core.config.control import AirSystem, Control
 from core.points import Point

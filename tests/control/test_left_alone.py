@@ -7,7 +7,8 @@ import pytest
 from control import ventilation
 from control.fans import floor_c, is_left_alone
 from control.strategy import decide
-from control.view import AirHabit, AirSystem, Habit, Input, Occupancy, Zone, empty_target_c, occupied_target_c
+from control.target import empty_target_c, occupied_target_c
+from control.view import AirHabit, AirSystem, Habit, Input, Occupancy, Zone
 from core.points import Limits, Point
 from tests.control.views import setpoint, view, zone
 

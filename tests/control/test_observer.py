@@ -8,21 +8,11 @@ import pytest
 from control.habit import HabitWeek
 from control.layout import Layout, SystemLayout, ZoneLayout
 from control.learning import Learnt
+from control.memory import Memory, Running
 from control.observer import observe
 from control.occupancy import Agenda, Presence
-from control.view import (
-    NOT_MEASURED,
-    AirHabit,
-    BuildingView,
-    Correction,
-    Habit,
-    Heating,
-    Input,
-    Memory,
-    Occupancy,
-    Running,
-    Season,
-)
+from control.proposal import Correction
+from control.view import NOT_MEASURED, AirHabit, BuildingView, Habit, Heating, Input, Occupancy, Season
 from control.warmup import DEFAULT
 from core.calendar import MINUTE_MS
 from tests.control.views import (

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.policies import FROST_C, Role, bound, heated_hours, role_of, season_of
-from control.view import Heating, Proposal, Season
+from control.proposal import Proposal
+from control.view import Heating, Season
 from core.calendar import HOUR_MS
 from core.points import Limits, Point
 from core.policy import Bound, Holds, Permission

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control import correction, optimum_start, supply
+from control.memory import Memory, Trim
 from control.season import season_at
 from control.strategy import decide
-from control.view import BuildingView, Heating, Input, Memory, MeterGap, Occupancy, Trim, WarmUp, Zone
+from control.view import BuildingView, Heating, Input, MeterGap, Occupancy, WarmUp, Zone
 from core.calendar import HOUR_MS
 from core.config.control import HeatingSeason
 from core.points import Limits

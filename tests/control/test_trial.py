@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from control.proposal import Proposal
 from control.strategy import decide
 from control.trial import NAME, is_on, stand_down
-from control.view import Proposal
 from core.calendar import HOUR_MS
 from core.priority import Slot
 from stores.registry import Trial, TrialBlock, TrialPlan, TrialState, TrialUnit

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import date, datetime
 
-from control.view import BuildingView, Comfort, Heating, Input, Memory, MeterGap, Occupancy, Season, WarmUp, Zone
+from control.memory import Memory
+from control.view import BuildingView, Comfort, Heating, Input, MeterGap, Occupancy, Season, WarmUp, Zone
 from core.calendar import Calendar
 from core.points import Limits, Point
 from core.schedule import Block, Schedule

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from control.layout import Layout, ZoneLayout
 from control.learning import Learnt, agendas, learn_habits, learn_presences
+from control.memory import Memory
 from control.mpc.zone_model import MASS_H, ZoneModel
 from control.observer import observe
 from control.occupancy import Agenda
 from control.record import Record
-from control.view import BuildingView, Comfort, Heating, Input, Memory, Season
+from control.view import BuildingView, Comfort, Heating, Input, Season
 from core.calendar import Calendar
 from core.points import Limits, Point
 
