@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,9 +16,6 @@ from core.errors import ConflictError, DomainError, NotFoundError
 from core.points import Limits, Point
 from stores.registry import CommandState, Registry, Role
 from stores.registry import dead_letters as letters
-from tests.servers import postgresql
-
-DATABASES = ["sqlite", "postgresql"] if postgresql.IS_AVAILABLE else ["sqlite"]
 
 TEMPERATURE = Point("s/b/hall/temperature", "Zone_Air_Temperature_Sensor", "Cel")
 SETPOINT = Point(
@@ -29,28 +24,6 @@ SETPOINT = Point(
     "Cel",
     limits=Limits(minimum=5, maximum=26, safe_value=18),
 )
-
-
-@pytest.fixture(scope="module")
-def postgresql_url() -> Iterator[str]:
-    with postgresql.postgresql() as url:
-        yield url
-
-
-@pytest.fixture(params=DATABASES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/deep/registry.db"
-        return
-    server = request.getfixturevalue("postgresql_url")
-    with postgresql.fresh_database(server, f"promessa_{uuid.uuid4().hex}") as fresh:
-        yield fresh
-
-
-@pytest.fixture
-def registry(url: str) -> Iterator[Registry]:
-    with Registry.open(url) as opened:
-        yield opened
 
 
 def command(command_id: str = "c1", **changes: object) -> Command:

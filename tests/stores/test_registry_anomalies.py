@@ -2,34 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from core.errors import NotFoundError
 from stores.registry import Acknowledgement, AnomalyRecord, Registry, WatchRecord
-from tests.servers import postgresql
-
-DATABASES = ["sqlite", "postgresql"] if postgresql.IS_AVAILABLE else ["sqlite"]
-
-
-@pytest.fixture(scope="module")
-def postgresql_url() -> Iterator[str]:
-    with postgresql.postgresql() as url:
-        yield url
-
-
-@pytest.fixture(params=DATABASES)
-def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Registry]:
-    if request.param == "sqlite":
-        with Registry.open(f"sqlite:///{tmp_path}/registry.db") as opened:
-            yield opened
-        return
-    server = request.getfixturevalue("postgresql_url")
-    with postgresql.fresh_database(server, f"promessa_{uuid.uuid4().hex}") as fresh, Registry.open(fresh) as opened:
-        yield opened
 
 
 def event(name: str = "a1", **changes: object) -> AnomalyRecord:

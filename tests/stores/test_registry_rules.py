@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-import uuid
-from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -17,9 +14,7 @@ from core.policy import Policy, Rank, Season
 from core.schedule import Schedule
 from core.tariff import Market, RateKind, Tariff
 from stores.registry import Registry
-from tests.servers import postgresql
 
-DATABASES = ["sqlite", "postgresql"] if postgresql.IS_AVAILABLE else ["sqlite"]
 ROME = Calendar("Europe/Rome")
 MIDNIGHT = ROME.midnight(date(2026, 1, 14))
 LAW = Policy(
@@ -30,26 +25,6 @@ FLAT = Tariff(
     id="flat", scope="torino", carrier="electricity", kind=RateKind.PRICE, valid_from=date(2026, 1, 14),
     schedule=Schedule(0.2), source="sheet",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def postgresql_url() -> Iterator[str]:
-    with postgresql.postgresql() as url:
-        yield url
-
-
-@pytest.fixture(params=DATABASES)
-def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Registry]:
-    if request.param == "sqlite":
-        with Registry.open(f"sqlite:///{tmp_path}/registry.db") as opened:
-            yield opened
-        return
-    server = request.getfixturevalue("postgresql_url")
-    with (
-        postgresql.fresh_database(server, f"promessa_{uuid.uuid4().hex}") as url,
-        Registry.open(url) as opened,
-    ):
-        yield opened
 
 
 def test_every_version_of_a_policy_stays_with_who_when_and_why(registry: Registry) -> None:

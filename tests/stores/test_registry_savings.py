@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,30 +12,8 @@ from sqlalchemy import text
 from core.errors import ConflictError, DomainError, NotFoundError
 from stores.registry import Adjustment, Basis, Contract, LedgerLine, ModelRole, Price, Registry, Settlement, Term
 from stores.registry.ledger import GENESIS, broken_links
-from tests.servers import postgresql
 
-DATABASES = ["sqlite", "postgresql"] if postgresql.IS_AVAILABLE else ["sqlite"]
 GAS = "torino/calvino/gas"
-
-
-@pytest.fixture(scope="module")
-def postgresql_url() -> Iterator[str]:
-    with postgresql.postgresql() as url:
-        yield url
-
-
-@pytest.fixture(params=DATABASES)
-def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Registry]:
-    if request.param == "sqlite":
-        with Registry.open(f"sqlite:///{tmp_path}/registry.db") as opened:
-            yield opened
-        return
-    server = request.getfixturevalue("postgresql_url")
-    with (
-        postgresql.fresh_database(server, f"promessa_{uuid.uuid4().hex}") as url,
-        Registry.open(url) as opened,
-    ):
-        yield opened
 
 
 def adjustment(name: str = "a1", **changes: Any) -> Adjustment:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,25 +17,6 @@ from core.errors import ConfigError, DomainError, StoreError
 from stores import migrations
 from stores.registry import Registry
 from stores.registry.control_tables import metadata
-from tests.servers import postgresql
-
-DATABASES = ["sqlite", "postgresql"] if postgresql.IS_AVAILABLE else ["sqlite"]
-
-
-@pytest.fixture(scope="module")
-def postgresql_url() -> Iterator[str]:
-    with postgresql.postgresql() as url:
-        yield url
-
-
-@pytest.fixture(params=DATABASES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/registry.db"
-        return
-    server = request.getfixturevalue("postgresql_url")
-    with postgresql.fresh_database(server, f"promessa_{uuid.uuid4().hex}") as fresh:
-        yield fresh
 
 
 def test_migrated_schema_is_that_of_the_tables(url: str) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from core.errors import ConflictError, DomainError, NotFoundError
 from stores.registry import Registry, Trial, TrialBlock, TrialPlan, TrialState, TrialUnit, settled
-from tests.stores.test_registry_savings import postgresql_url, registry  # noqa: F401 - fixtures
 
 DAY_MS = 86_400_000
 START_MS = 100 * DAY_MS
@@ -29,7 +28,7 @@ def trial(name: str = "t1", **changes: Any) -> Trial:
     return Trial(**usual | changes)
 
 
-def test_comes_back_as_it_was_planned(registry: Registry) -> None:  # noqa: F811
+def test_comes_back_as_it_was_planned(registry: Registry) -> None:
     assert registry.enter_trial(trial()) == trial()
     assert registry.trial("t1") == trial()
     assert registry.trials() == registry.trials("torino/calvino") == [trial()]
@@ -37,7 +36,7 @@ def test_comes_back_as_it_was_planned(registry: Registry) -> None:  # noqa: F811
     assert registry.trial("t2") is None
 
 
-def test_runs_from_its_start_until_its_end(registry: Registry) -> None:  # noqa: F811
+def test_runs_from_its_start_until_its_end(registry: Registry) -> None:
     registry.enter_trial(trial())
     assert registry.running_trial("torino/calvino") is None
     running = registry.start_trial("t1", by="bruno", now_ms=START_MS)
@@ -49,7 +48,7 @@ def test_runs_from_its_start_until_its_end(registry: Registry) -> None:  # noqa:
     assert registry.running_trial("torino/calvino") is None
 
 
-def test_stopped_before_its_end_it_is_aborted(registry: Registry) -> None:  # noqa: F811
+def test_stopped_before_its_end_it_is_aborted(registry: Registry) -> None:
     registry.enter_trial(trial())
     registry.start_trial("t1", by="bruno", now_ms=START_MS - 5)
     aborted = registry.stop_trial("t1", by="anna", why="a pipe broke", now_ms=START_MS + 5)
@@ -79,7 +78,7 @@ def test_time_ends_what_nobody_ends(state: TrialState, now_ms: int, becomes: Tri
     assert settled(trial(state=state), now_ms).state is becomes
 
 
-def test_a_building_has_one_open_trial(registry: Registry) -> None:  # noqa: F811
+def test_a_building_has_one_open_trial(registry: Registry) -> None:
     registry.enter_trial(trial())
     registry.enter_trial(trial("t2", building="torino/other"))
     with pytest.raises(ConflictError):
@@ -93,7 +92,7 @@ def test_a_building_has_one_open_trial(registry: Registry) -> None:  # noqa: F81
     ]  # fmt: skip
 
 
-def test_one_that_has_begun_is_neither_planned_nor_started(registry: Registry) -> None:  # noqa: F811
+def test_one_that_has_begun_is_neither_planned_nor_started(registry: Registry) -> None:
     with pytest.raises(DomainError, match="before it begins"):
         registry.enter_trial(trial(entered_ms=START_MS))
     with pytest.raises(DomainError, match="before it begins"):

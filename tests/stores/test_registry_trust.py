@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,34 +10,10 @@ import pytest
 from core.errors import ConflictError, DomainError, NotFoundError
 from core.points import Limits, Point
 from stores.registry import Advice, AdviceState, Registry, TrustMode
-from tests.servers import postgresql
 
-DATABASES = ["sqlite", "postgresql"] if postgresql.IS_AVAILABLE else ["sqlite"]
 BUILDING = "torino/calvino"
 HALL, ATTIC, CELLAR = (f"{BUILDING}/{zone}/heating-setpoint" for zone in ("hall", "attic", "cellar"))
 ADVISE, SUPERVISE, DRIVE = TrustMode.ADVISE, TrustMode.SUPERVISE, TrustMode.DRIVE
-
-
-@pytest.fixture(scope="module")
-def postgresql_url() -> Iterator[str]:
-    with postgresql.postgresql() as url:
-        yield url
-
-
-@pytest.fixture(params=DATABASES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/registry.db"
-        return
-    server = request.getfixturevalue("postgresql_url")
-    with postgresql.fresh_database(server, f"promessa_{uuid.uuid4().hex}") as fresh:
-        yield fresh
-
-
-@pytest.fixture
-def registry(url: str) -> Iterator[Registry]:
-    with Registry.open(url) as opened:
-        yield opened
 
 
 def driven(point_id: str) -> Point:

@@ -9,7 +9,6 @@ import pytest
 
 from core.errors import ConflictError, DomainError, NotFoundError
 from stores.registry import Registry, WorkItem, WorkNote, WorkState
-from tests.stores.test_registry_savings import postgresql_url, registry  # noqa: F401 - fixtures
 
 
 def item(name: str = "w1", **changes: Any) -> WorkItem:
@@ -20,7 +19,7 @@ def item(name: str = "w1", **changes: Any) -> WorkItem:
     return WorkItem(**usual | changes)
 
 
-def test_is_kept_brought_up_to_date_and_listed(registry: Registry) -> None:  # noqa: F811
+def test_is_kept_brought_up_to_date_and_listed(registry: Registry) -> None:
     registry.put_work_items([item(), item("w2", cause="setpoint", state=WorkState.SUSPECTED)])
     first = registry.work_item("w1")
     assert first == item(sequence=1)
@@ -36,7 +35,7 @@ def test_is_kept_brought_up_to_date_and_listed(registry: Registry) -> None:  # n
     assert registry.work_item("w9") is None
 
 
-def test_a_cause_has_one_item_while_it_goes_on(registry: Registry) -> None:  # noqa: F811
+def test_a_cause_has_one_item_while_it_goes_on(registry: Registry) -> None:
     registry.put_work_items([item()])
     with pytest.raises(ConflictError):
         registry.put_work_items([item("w2")])
@@ -46,7 +45,7 @@ def test_a_cause_has_one_item_while_it_goes_on(registry: Registry) -> None:  # n
     assert [i.id for i in registry.work_items("torino/calvino", ongoing=True)] == ["w2"]
 
 
-def test_a_person_closes_with_a_note_and_an_evaluation_does_not_open_it(registry: Registry) -> None:  # noqa: F811
+def test_a_person_closes_with_a_note_and_an_evaluation_does_not_open_it(registry: Registry) -> None:
     registry.put_work_items([item()])
     closed = registry.close_work_item("w1", by="anna", why="it is listed", now_ms=7)
     assert (closed.state, closed.closed_by, closed.closed_why, closed.closed_ms, closed.ongoing) == (
@@ -64,7 +63,7 @@ def test_a_person_closes_with_a_note_and_an_evaluation_does_not_open_it(registry
     ]  # fmt: skip
 
 
-def test_who_says_nothing_or_of_nothing_is_refused(registry: Registry) -> None:  # noqa: F811
+def test_who_says_nothing_or_of_nothing_is_refused(registry: Registry) -> None:
     registry.put_work_items([item()])
     with pytest.raises(DomainError):
         registry.close_work_item("w1", by="anna", why=" ", now_ms=1)
