@@ -14,6 +14,7 @@ from core.config.models import SqliteStore
 from core.topics import Channel, topic
 from stores.registry import Registry
 from stores.sqlite import SqliteReadingStore
+from tests.control.house import House, ids
 from tests.servers.mosquitto import Mosquitto
 
 SITE, GATEWAY = "torino", "cellar"
@@ -23,6 +24,19 @@ SITE, GATEWAY = "torino", "cellar"
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
     with Mosquitto(tmp_path_factory.mktemp("mosquitto")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """One registry for many buildings."""
+    with Registry.open(f"sqlite:///{tmp_path_factory.mktemp('town')}/registry.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def house(town: Registry) -> House:
+    """A building of its own in the town."""
+    return House(town, f"b{next(ids)}")
 
 
 @pytest.fixture

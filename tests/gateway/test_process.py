@@ -20,7 +20,7 @@ from core.codec import Status
 from core.config import load_config
 from core.errors import ConfigError, SecretMissingError
 from gateway.process import run, site_calendar
-from tests.gateway.test_agent import Observer
+from tests.gateway.rig import Observer
 from tests.servers.modbus import ModbusServer
 from tests.servers.mosquitto import Mosquitto
 
@@ -55,12 +55,6 @@ brick_class = "Zone_Air_Temperature_Sensor"
 unit = "Cel"
 source = {{ table = "input", address = 0, type = "int16", scale = 0.1 }}
 """
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "mosquitto") as own:
-        yield own
 
 
 @pytest.fixture
