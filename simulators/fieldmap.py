@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 from core.config.models import Device, DevicePoint
 from core.errors import DomainError, NotFoundError
 from core.points import Counter, Limits, Measure, Plausible
 from core.schedule import Schedule
-from simulators.port import SimulatedBuilding
+from simulators.port import SimulatedBuilding, SimulatedPoint
 from simulators.registermap import Entry, Kind, Table
 
 OVERRIDE: Final = "-override"
@@ -24,25 +24,6 @@ _PLAUSIBLE: Final = {
     "Zone_Air_Temperature_Sensor": Plausible(minimum=-10.0, maximum=45.0),
     "Outside_Air_Temperature_Sensor": Plausible(minimum=-60.0, maximum=60.0),
 }
-
-
-class FieldPoint(Protocol):
-    """What a simulated building says of a point; `low` and `high`, where it has them, bound what may be written."""
-
-    @property
-    def name(self) -> str:
-        """Without the building's id."""
-        ...
-
-    @property
-    def brick_class(self) -> str:
-        """Brick 1.4 class."""
-        ...
-
-    @property
-    def unit(self) -> str:
-        """UCUM unit; ``kW.h`` is a register."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +103,13 @@ class FieldController:
             self.building.write(point, math.nan)
 
 
-def points_of(building: SimulatedBuilding) -> Sequence[FieldPoint] | None:
+def points_of(building: SimulatedBuilding) -> Sequence[SimulatedPoint] | None:
     """What a building says of its points; None when it says nothing, and needs a map of its own."""
     points = getattr(building, "points", None)
-    return None if points is None else cast("Sequence[FieldPoint]", points)
+    return None if points is None else cast("Sequence[SimulatedPoint]", points)
 
 
-def map_of(points: Iterable[FieldPoint], writable: Collection[str]) -> tuple[Entry, ...]:
+def map_of(points: Iterable[SimulatedPoint], writable: Collection[str]) -> tuple[Entry, ...]:
     """Return the register map of a `FieldController`, packed in the order of the points.
 
     Set-points stand in holding registers, switches in coils, what is only measured in input registers and discrete
@@ -168,7 +149,7 @@ def map_of(points: Iterable[FieldPoint], writable: Collection[str]) -> tuple[Ent
 
 def device_of(
     building: str,
-    points: Iterable[FieldPoint],
+    points: Iterable[SimulatedPoint],
     writable: Collection[str],
     driven: Mapping[str, Drive],
     *,
@@ -218,7 +199,7 @@ def controller_of(building: SimulatedBuilding) -> tuple[SimulatedBuilding, tuple
     return None if points is None else (FieldController(building), map_of(points, building.writable))
 
 
-def _device_point(building: str, point: FieldPoint, entry: Entry, drive: Drive | None) -> DevicePoint:
+def _device_point(building: str, point: SimulatedPoint, entry: Entry, drive: Drive | None) -> DevicePoint:
     metered = point.unit == "kW.h"
     absent = {"invalid": [entry.absent]} if entry.absent is not None and not metered else {}
     return DevicePoint(
@@ -234,9 +215,9 @@ def _device_point(building: str, point: FieldPoint, entry: Entry, drive: Drive |
     )
 
 
-def _is_switch(point: FieldPoint) -> bool:
+def _is_switch(point: SimulatedPoint) -> bool:
     return "On_Off" in point.brick_class or "Enable" in point.brick_class
 
 
-def _form(point: FieldPoint) -> tuple[Kind, float]:
+def _form(point: SimulatedPoint) -> tuple[Kind, float]:
     return {"kW.h": _METER, "Cel": _TEMPERATURE}.get(point.unit, _OTHER)
