@@ -241,12 +241,14 @@ class Engine:
             times, back = self._job.actuators[position].times, self._job.actuators[position].back
             if times is not None and self._variables[times] != -1:
                 flow = self._exchange.get_variable_value(state, self._variables[times])
-                if flow > _NO_FLOW:
-                    returned = flow if back is None else self._exchange.get_variable_value(state, self._variables[back])
+                returned = flow if back is None else self._exchange.get_variable_value(state, self._variables[back])
+                if flow > _NO_FLOW and returned > _NO_FLOW:
                     outdoor = max(share * flow, flow - returned)
                     self._exchange.set_actuator_value(state, self._actuators[position], outdoor)
                 else:
-                    # Outdoor air held at a share of no flow keeps the fan from starting: the model starts it.
+                    # Outdoor air held at a share of no flow keeps the fan from starting: the model starts it. Where
+                    # nothing returns, it is all outdoor air anyway, or an exhaust fan has just begun to starve the
+                    # system, which would stay so: the model brings its flow back.
                     self._exchange.reset_actuator(state, self._actuators[position])
 
     def _insist(self, state: Any) -> None:
