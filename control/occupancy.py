@@ -67,6 +67,8 @@ class Agenda:
         When people come and go in turn, UTC milliseconds.
     begins_occupied
         Whether people are expected at `start_ms`.
+    arrivals
+        When people come after a gap of `ABSENT_MS` or more, bridged ones included, UTC milliseconds.
     """
 
     start_ms: int
@@ -74,6 +76,7 @@ class Agenda:
     changes: tuple[int, ...]
     begins_occupied: bool
     peak: float
+    arrivals: tuple[int, ...] = ()
 
     def is_expected(self, time_ms: int) -> bool:
         """Whether people are expected at a time."""
@@ -198,10 +201,13 @@ def agenda(presence: Presence, calendar: Calendar, now_ms: int) -> Agenda:
             local = calendar.local(time_ms)
             expected.append(float(presence.shares[kind, (local.hour * 60 + local.minute) // SLOT_MIN]))
     shares = np.array(expected)
-    present = shares >= PRESENT_SHARE
-    present = _bridged(present, BRIDGE_MS // slot_ms)
+    seen = shares >= PRESENT_SHARE
+    present = _bridged(seen, BRIDGE_MS // slot_ms)
     changes = tuple(int(start_ms + (k + 1) * slot_ms) for k in np.flatnonzero(np.diff(present)))
-    return Agenda(start_ms, shares, changes, bool(present[0]) if present.size else False, presence.peak)
+    slots = np.flatnonzero(seen)
+    longest = ABSENT_MS // slot_ms
+    arrivals = tuple(int(start_ms + after * slot_ms) for before, after in pairwise(slots) if after - before > longest)
+    return Agenda(start_ms, shares, changes, bool(present[0]) if present.size else False, presence.peak, arrivals)
 
 
 def opening_agenda(opening: Schedule, calendar: Calendar, now_ms: int) -> Agenda:
@@ -253,7 +259,8 @@ def occupancy_at(plan: Agenda, people: float | None, last_seen_ms: int | None, n
     share = max(people / plan.peak, soon)
     absent_ms = now_ms - last_seen_ms if last_seen_ms is not None else ABSENT_MS
     changed_ms = max((edge for edge in plan.changes if edge <= now_ms), default=None)
-    begun_ms = plan.start_ms if changed_ms is None else changed_ms
+    begun_ms = max((edge for edge in plan.arrivals if edge <= now_ms), default=plan.start_ms)
+    begun_ms = begun_ms if changed_ms is None else max(begun_ms, changed_ms)
     if not expected and changed_ms is not None and now_ms - changed_ms < LINGER_MS:
         # The count is of the last minutes; they leave now as they always do.
         return Occupancy(False, plan.next_change(now_ms), min(share, 1.0))
@@ -265,7 +272,8 @@ def occupancy_at(plan: Agenda, people: float | None, last_seen_ms: int | None, n
     if min(absent_ms, now_ms - begun_ms) < ABSENT_MS + LINGER_MS or leaves_ms is None:
         return Occupancy(True, leaves_ms, min(share, 1.0))
     # They were expected and have not come for long: nobody is waited for until the next time on the agenda.
-    return Occupancy(False, plan.next_change(leaves_ms), min(people / plan.peak, 1.0))
+    comes_ms = next((edge for edge in plan.arrivals if now_ms < edge < leaves_ms), plan.next_change(leaves_ms))
+    return Occupancy(False, comes_ms, min(people / plan.peak, 1.0))
 
 
 def _bridged(

@@ -247,6 +247,26 @@ def test_people_are_never_overlooked_and_nothing_changes_in_the_past(
             assert found.is_occupied
 
 
+@pytest.mark.parametrize(
+    ("when", "people", "seen", "occupied", "changes"),
+    [
+        ("2026-01-14 13:00", 0.0, "2026-01-14 11:59", True, "2026-01-14 17:00"),
+        ("2026-01-14 13:30", 0.0, "2026-01-14 11:59", False, "2026-01-14 14:00"),
+        ("2026-01-14 14:00", 0.0, "2026-01-14 11:59", True, "2026-01-14 17:00"),
+        ("2026-01-14 15:00", 0.0, "2026-01-14 11:59", True, "2026-01-14 17:00"),
+        ("2026-01-14 15:15", 0.0, "2026-01-14 11:59", False, "2026-01-15 09:00"),
+        ("2026-01-14 13:30", 0.0, YESTERDAY, False, "2026-01-14 14:00"),
+    ],
+    ids=["away for a while", "gone", "back as always", "waited for", "they do not come", "nobody came that day"],
+)
+def test_who_is_gone_is_expected_back_after_the_gap(
+    *, when: str, people: float, seen: str, occupied: bool, changes: str
+) -> None:
+    plan = expected(ROME, WEDNESDAY, lambda m: 0.0 if 12 <= m.hour < 14 else office(m))
+    found = occupancy_at(plan, people, at(seen), at(when))
+    assert (found.is_occupied, found.changes_ms) == (occupied, at(changes))
+
+
 def test_where_nobody_is_counted_the_agenda_alone_says() -> None:
     whole = joined([PLAN])
     assert whole is not None
