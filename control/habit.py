@@ -88,6 +88,7 @@ def learn_air_habit(people_share: Floats, outdoor_air: Floats, flow: Floats, sup
         flow=_typical(flow[full], 0.1),
         outdoor_air=_typical((outdoor_air * flow)[full], 0.1),
         supply_c=_typical(supply_c[full]),
+        outdoor_share=_typical(outdoor_air[full], 0.1),
     )
 
 

@@ -70,7 +70,11 @@ def _need_of_people(zone: Zone) -> tuple[float, float]:
 
 
 def needed_share(view: BuildingView, system: AirSystem) -> float | None:
-    """Share of outdoor air that a system's people need, 0 to 1; None: not known, its own minimum holds."""
+    """Share of outdoor air that a system's people need, 0 to 1; None: not known, its own minimum holds.
+
+    Its own least flow of outdoor air, and its own least share of it, scaled to the people: the flow counts where dampers
+    keep it constant while the supply air varies, the share where a fan cycles and only moves more air in longer runs.
+    """
     zones = served(view, system)
     if any(zone.occupancy.is_occupied and zone.people_peak <= 0 and not zone.floor_area_m2 for zone in zones):
         return None  # people are there, and neither they nor the floor say how much they need
@@ -84,7 +88,8 @@ def needed_share(view: BuildingView, system: AirSystem) -> float | None:
     flow = max(system.flow_now.value or 0.0, system.habit.flow or 0.0)
     if flow <= 0:
         return None
-    return min(MARGIN * system.habit.outdoor_air * now / most / flow, 1.0)
+    own = max(system.habit.outdoor_air / flow, system.habit.outdoor_share or 0.0)
+    return min(MARGIN * own * now / most, 1.0)
 
 
 def return_c(view: BuildingView, system: AirSystem) -> float | None:

@@ -205,11 +205,14 @@ class AirHabit:
         Supply air temperature set-point, degrees Celsius.
     flow
         Least supply air flow.
+    outdoor_share
+        Least share of outdoor air in the supply air, 0 to 1.
     """
 
     flow: float | None = None
     outdoor_air: float | None = None
     supply_c: float | None = None
+    outdoor_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,9 @@ class Trace:
                     now += np.where(people > 0, people * a_person + area, 0.0)
                     most += presence.peak * a_person + area
             flow = np.maximum(np.nan_to_num(self.column(f"{name}/supply-flow"), nan=1.0), habit.flow or 0.0)
-            short = self.column(f"{name}/outdoor-air") * flow < 0.95 * habit.outdoor_air * now / max(most, 1e-9)
+            share = self.column(f"{name}/outdoor-air")
+            needed = np.maximum(habit.outdoor_air / np.maximum(flow, 1e-9), habit.outdoor_share or 0.0)
+            short = share < np.minimum(0.95 * needed * now / max(most, 1e-9), 1.0)
             runs = self.column(f"{name}/fan") > 0 if f"{name}/fan" in self._names else np.ones(len(short), bool)
             found.append((float(np.sum((short & used & runs)[skip:])), float(np.sum((used & ~runs)[skip:]))))
         if not found:

@@ -180,8 +180,9 @@ rooms = st.builds(
 )  # fmt: skip
 pairs = st.tuples(rooms, rooms).map(lambda two: tuple(replace(z, name=n) for z, n in zip(two, AHU.zones, strict=True)))
 habits = st.builds(
-    AirHabit, st.none() | st.floats(0.01, 20), st.none() | st.floats(0.001, 10), st.none() | st.floats(10, 22)
-)
+    AirHabit, st.none() | st.floats(0.01, 20), st.none() | st.floats(0.001, 10), st.none() | st.floats(10, 22),
+    st.none() | st.floats(0, 1),
+)  # fmt: skip
 flows = st.just(MISSING) | st.floats(0, 20).map(Input)
 
 
@@ -209,6 +210,7 @@ def test_people_always_get_the_ratio_of_their_need_and_only_nobody_gets_none(
         ratio = sum(now for now, _ in needs) / sum(most for _, most in needs)
         moved = max(flow.value or 0.0, habit.flow or 0.0)
         assert proposal.value >= min(habit.outdoor_air * ratio / moved, 1.0) * (1 - 1e-9)
+        assert proposal.value >= (habit.outdoor_share or 0.0) * ratio * (1 - 1e-9)
 
 
 @pytest.mark.parametrize(
@@ -321,6 +323,17 @@ def test_the_share_follows_the_flow(flow: float | Input, share: float) -> None:
     system = replace(AHU, flow_now=flow if isinstance(flow, Input) else Input(flow))
     observed = seen(room(1.0), system=system)
     assert ventilation.needed_share(observed, observed.air[0]) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("people", "flow", "share"), [(1.0, 4.0, 0.306), (1.0, 1.0, 0.306), (0.25, 4.0, 0.1626)],
+    ids=["all", "all, short runs", "a quarter of them, and all of the floor"],
+)  # fmt: skip
+def test_a_fan_that_cycles_never_brings_a_smaller_share_than_its_own(people: float, flow: float, share: float) -> None:
+    # In short runs it has moved little outdoor air on the mean of a quarter of an hour, and more in longer ones.
+    cycling = replace(AHU, habit=AirHabit(0.5, 0.15, 13.0, 0.3), flow_now=Input(flow))
+    observed = seen(room(people), system=cycling)
+    assert ventilation.needed_share(observed, cycling) == pytest.approx(share, rel=0.01)
 
 
 @pytest.mark.parametrize("occupied", [True, False])
