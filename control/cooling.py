@@ -8,12 +8,10 @@ from typing import Final
 
 from control.fans import ceiling_c
 from control.proposal import Proposal
-from control.target import occupied_target_c
+from control.target import DEAD_BAND_K, occupied_cooling_c
 from control.view import BuildingView
 
 NAME: Final = "cooling-setback"
-DEAD_BAND_K: Final = 1.5
-"""Between heating and cooling, so that neither undoes the other."""
 
 
 def propose(view: BuildingView) -> list[Proposal]:
@@ -22,7 +20,7 @@ def propose(view: BuildingView) -> list[Proposal]:
     for zone in view.zones:
         if zone.cooling is None:
             continue
-        own = zone.habit.cooling_c
+        own = occupied_cooling_c(view, zone)
         if zone.is_left_alone:
             why = "Let go: nobody uses the zone, and its own control keeps it at one temperature."
             proposals.append(Proposal(zone.cooling, None, NAME, why))
@@ -30,8 +28,7 @@ def propose(view: BuildingView) -> list[Proposal]:
             why = f"Let go: {zone.name} has no usable temperature, or its own set-point is not known."
             proposals.append(Proposal(zone.cooling, None, NAME, why))
         elif zone.occupancy.is_occupied or zone.setpoint.id in view.memory.preheating:
-            value = max(min(own, view.comfort.maximum_c), occupied_target_c(view, zone) + DEAD_BAND_K)
-            proposals.append(Proposal(zone.cooling, value, NAME, f"People are there or come: {value:.1f} °C."))
+            proposals.append(Proposal(zone.cooling, own, NAME, f"People are there or come: {own:.1f} °C."))
         else:
             value = ceiling_c(zone)
             proposals.append(Proposal(zone.cooling, value, NAME, f"Nobody there: cooled above {value:.1f} °C only."))

@@ -31,6 +31,8 @@ def reason_to_run(view: BuildingView, system: AirSystem) -> str:
         return f"People in {_names(there)}"
     if warming := [zone for zone in zones if zone.setpoint.id in view.memory.preheating]:
         return f"{_names(warming)} warms up"
+    if cooling := [zone for zone in zones if zone.setpoint.id in view.memory.precooling]:
+        return f"{_names(cooling)} cools down"
     runs = view.memory.fans.get(system.name, Running(is_on=False, since_ms=0)).is_on
     if view.season.heating is Heating.ALLOWED:
         margin_k = _WARMED_K if runs else -_COLD_K
@@ -69,7 +71,8 @@ def remember(view: BuildingView) -> Memory:
             continue
         before = view.memory.fans.get(system.name)
         zones = served(view, system)
-        urgent = any(z.occupancy.is_occupied or z.setpoint.id in view.memory.preheating for z in zones)
+        readied = view.memory.preheating.keys() | view.memory.precooling.keys()
+        urgent = any(z.occupancy.is_occupied or z.setpoint.id in readied for z in zones)
         wanted = bool(reason_to_run(view, system))
         if before is not None and wanted != before.is_on and not urgent:
             least_ms = MIN_RUN_MS if before.is_on else MIN_PAUSE_MS

@@ -21,7 +21,15 @@ from control.layout import (
     SystemLayout,
     ZoneLayout,
 )
-from control.learning import Learnt, agendas, learn_fresh_air, learn_habits, learn_presences, learn_warm_ups
+from control.learning import (
+    Learnt,
+    agendas,
+    learn_cool_downs,
+    learn_fresh_air,
+    learn_habits,
+    learn_presences,
+    learn_warm_ups,
+)
 from control.memory import Memory
 from control.observer import observe
 from control.occupancy import PRESENT_SHARE, Agenda, people_of
@@ -238,7 +246,8 @@ def learn_building(
         reference = record_of(calendar.midnight(settings.reference_start), calendar.midnight(settings.reference_end))
         habits, air = learn_habits(layout, reference)
     warm_ups, presences = learn_warm_ups(layout, record), learn_presences(layout, record)
-    learnt = Learnt(warm_ups, presences, habits, air, learn_fresh_air(layout, record))
+    cool_downs, fresh = learn_cool_downs(layout, record), learn_fresh_air(layout, record)
+    learnt = Learnt(warm_ups, presences, habits, air, fresh, cool_downs)
     return learnt, agendas(layout, learnt, calendar, now_ms), record
 
 

@@ -11,7 +11,7 @@ from control.habit import HabitWeek, learn_air_habit, learn_habit
 from control.layout import Layout, ZoneLayout
 from control.occupancy import Agenda, Presence, agenda, fresh_co2_ppm, joined, learn_presence, people_of_co2, usual_peak
 from control.record import Record
-from control.view import AirHabit, WarmUp
+from control.view import COOL_DOWN, AirHabit, WarmUp
 from control.warmup import find_mornings, learn_warm_up
 from core.calendar import Calendar
 from predict.series import Floats, fill_short_gaps
@@ -34,6 +34,7 @@ class Learnt:
     habits: Mapping[str, HabitWeek] = field(default_factory=dict)
     air_habits: Mapping[str, AirHabit] = field(default_factory=dict)
     fresh_ppm: Mapping[str, float] = field(default_factory=dict)
+    cool_downs: Mapping[str, WarmUp] = field(default_factory=dict)
 
 
 def learn_warm_ups(layout: Layout, record: Record) -> dict[str, WarmUp]:
@@ -45,6 +46,19 @@ def learn_warm_ups(layout: Layout, record: Record) -> dict[str, WarmUp]:
             temperature = fill_short_gaps(record.of(zone.temperature), max_fill=2)
             asked = fill_short_gaps(record.of(zone.heating.id), max_fill=2)
             learnt[zone.name] = learn_warm_up(find_mornings(temperature, asked, outdoor, record.step_h))
+    return learnt
+
+
+def learn_cool_downs(layout: Layout, record: Record) -> dict[str, WarmUp]:
+    """How fast each zone that is cooled cools down, from the mornings on which it was cooled for people."""
+    outdoor = fill_short_gaps(record.of(layout.outdoor), max_fill=4)
+    learnt = {}
+    for zone in layout.zones:
+        if zone.temperature and zone.cooling:
+            temperature = fill_short_gaps(record.of(zone.temperature), max_fill=2)
+            asked = fill_short_gaps(record.of(zone.cooling.id), max_fill=2)
+            mornings = find_mornings(-temperature, -asked, -outdoor, record.step_h)
+            learnt[zone.name] = learn_warm_up(mornings, COOL_DOWN)
     return learnt
 
 

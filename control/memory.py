@@ -42,6 +42,8 @@ class Memory:
         Correction of the supply temperature.
     preheating
         Zones (by set-point id) that are warming up, and the start of occupancy they do it for (UTC ms).
+    precooling
+        The same of zones that are cooling down.
     fans
         Whether each air system (by name) was told to run, and since when.
     supply_air
@@ -51,5 +53,6 @@ class Memory:
     trims: Mapping[str, Trim] = field(default_factory=dict)
     supply_trim: Trim = field(default_factory=Trim)
     preheating: Mapping[str, int] = field(default_factory=dict)
+    precooling: Mapping[str, int] = field(default_factory=dict)
     fans: Mapping[str, Running] = field(default_factory=dict)
     supply_air: Mapping[str, float] = field(default_factory=dict)

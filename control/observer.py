@@ -11,6 +11,7 @@ from control.occupancy import Agenda, occupancy_at, people_of
 from control.proposal import Correction
 from control.record import day_and_minute
 from control.view import (
+    COOL_DOWN,
     NOT_MEASURED,
     AirHabit,
     AirSystem,
@@ -86,6 +87,7 @@ def observe(
             presence.peak if presence and item.people else 0.0,
             item.floor_area_m2,
             measured(item.co2),
+            cool_down=learnt.cool_downs.get(item.name, COOL_DOWN),
             is_used=opening is not None or plan is None or plan.peak > 0,
         )
 

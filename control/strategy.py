@@ -12,6 +12,7 @@ from control import (
     fans,
     gap_action,
     optimum_start,
+    precooling,
     season,
     setback,
     supply,
@@ -26,6 +27,7 @@ from core.priority import Slot
 REMEMBER: Final[tuple[tuple[str, Callable[[BuildingView], Memory]], ...]] = (
     (correction.NAME, correction.remember),
     (optimum_start.NAME, optimum_start.remember),
+    (precooling.NAME, precooling.remember),
     (supply.NAME, supply.remember),
     (fans.NAME, fans.remember),
     (supply_air.NAME, supply_air.remember),
@@ -36,6 +38,7 @@ PROPOSE: Final[tuple[Callable[[BuildingView], list[Proposal]], ...]] = (
     gap_action.propose,
     correction.propose,
     setback.propose,
+    precooling.propose,
     cooling.propose,
     supply.propose,
     fans.propose,

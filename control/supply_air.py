@@ -25,7 +25,8 @@ def requests(view: BuildingView, system: AirSystem) -> int:
     """Calls for cooler air: one for a zone that comes close to its cooling set-point, two for one above it."""
     count = 0
     for zone in served(view, system):
-        if zone.temperature.value is not None and zone.habit.cooling_c is not None and zone.occupancy.is_occupied:
+        is_cooled = zone.occupancy.is_occupied or zone.setpoint.id in view.memory.precooling
+        if zone.temperature.value is not None and zone.habit.cooling_c is not None and is_cooled:
             over_k = zone.temperature.value - zone.habit.cooling_c
             count += (over_k > -_CLOSE_K) + (over_k > _CLOSE_K)
     return count

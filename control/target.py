@@ -9,6 +9,8 @@ from control.memory import Trim
 from control.view import BuildingView, Zone
 
 _LEAST_MARGIN_K: Final = 0.2
+DEAD_BAND_K: Final = 1.5
+"""Between heating and cooling, so that neither undoes the other."""
 COMFORT_MARGIN_K: Final = 0.5
 """A thermostat swings around its set-point; so much above the comfort minimum keeps the swing inside."""
 
@@ -26,6 +28,13 @@ def occupied_target_c(view: BuildingView, zone: Zone) -> float:
     held_c = zone.habit.heating_c or 0.0
     wanted = max(view.comfort.minimum_c + margin_k, held_c) + trim
     return min(max(wanted, view.comfort.minimum_c, held_c), view.comfort.maximum_c)
+
+
+def occupied_cooling_c(view: BuildingView, zone: Zone) -> float | None:
+    """Cooling set-point of a zone while people are there: its own, clear of heating; None: its own is not known."""
+    if zone.habit.cooling_c is None:
+        return None
+    return max(min(zone.habit.cooling_c, view.comfort.maximum_c), occupied_target_c(view, zone) + DEAD_BAND_K)
 
 
 def empty_target_c(view: BuildingView, zone: Zone) -> float:

@@ -72,8 +72,9 @@ def _need_of_people(zone: Zone) -> tuple[float, float]:
 def needed_share(view: BuildingView, system: AirSystem) -> float | None:
     """Share of outdoor air that a system's people need, 0 to 1; None: not known, its own minimum holds.
 
-    Its own least flow of outdoor air, and its own least share of it, scaled to the people: the flow counts where dampers
-    keep it constant while the supply air varies, the share where a fan cycles and only moves more air in longer runs.
+    Its own least flow of outdoor air, and its own least share of it, scaled to the people: the flow counts where
+    dampers keep it constant while the supply air varies, the share where a fan cycles and only moves more air in
+    longer runs.
     """
     zones = served(view, system)
     if any(zone.occupancy.is_occupied and zone.people_peak <= 0 and not zone.floor_area_m2 for zone in zones):

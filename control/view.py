@@ -113,6 +113,10 @@ class WarmUp:
     mornings: int
 
 
+COOL_DOWN: Final = WarmUp(base_k_per_h=1.5, loss_per_h=0.0, slowest_k_per_h=1.5, mornings=0)
+"""Of cooling, until there are mornings to learn from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Habit:
     """What a zone's own control held before anybody else did; None: not known.
@@ -154,6 +158,8 @@ class Zone:
         Of this zone.
     habit
         What its own control does.
+    cool_down
+        How fast its cooling cools it, as `warm_up` with the difference of outdoors to indoors.
     cooling
         Cooling set-point that is driven; None when there is none.
     cooling_now
@@ -182,6 +188,7 @@ class Zone:
     floor_area_m2: float | None = None
     co2: Input = NOT_MEASURED
     is_used: bool = True
+    cool_down: WarmUp = COOL_DOWN
 
     @property
     def is_left_alone(self) -> bool:

@@ -43,6 +43,7 @@ def find_mornings(temperature_c: Floats, setpoint_c: Floats, outdoor_c: Floats, 
     -----
     A warm-up begins where the set-point is raised by a kelvin or more above a zone that is colder, and ends where the
     zone has arrived, the set-point is lowered, or a value is missing. One that ends early still has a rate.
+    Cooling down is the same with all three negated.
     """
     mornings = []
     i, n = 1, len(temperature_c)
@@ -70,14 +71,14 @@ def find_mornings(temperature_c: Floats, setpoint_c: Floats, outdoor_c: Floats, 
     return mornings
 
 
-def learn_warm_up(mornings: list[Morning]) -> WarmUp:
+def learn_warm_up(mornings: list[Morning], default: WarmUp = DEFAULT) -> WarmUp:
     """Warm-up of a zone from its mornings; the default when they are too few.
 
     The rate is a line in the difference to outdoors where the weather varied enough, lowered by half the scatter
     around it, else the lower quartile.
     """
     if len(mornings) < MIN_MORNINGS:
-        return DEFAULT
+        return default
     rates = np.array([m.rate_k_per_h for m in mornings])
     differences = np.array([m.difference_k for m in mornings])
     slowest = float(np.quantile(rates, 0.1))

@@ -24,7 +24,15 @@ from control.layout import (
     SystemLayout,
     ZoneLayout,
 )
-from control.learning import Learnt, agendas, learn_fresh_air, learn_habits, learn_presences, learn_warm_ups
+from control.learning import (
+    Learnt,
+    agendas,
+    learn_cool_downs,
+    learn_fresh_air,
+    learn_habits,
+    learn_presences,
+    learn_warm_ups,
+)
 from control.memory import Memory
 from control.observer import observe
 from control.occupancy import Agenda
@@ -250,7 +258,14 @@ class Supervisor:
         first = self._learnt_on is None
         habits, air = learn_habits(self.layout, record) if first else (self.learnt.habits, self.learnt.air_habits)
         warm_ups, presences = learn_warm_ups(self.layout, record), learn_presences(self.layout, record)
-        self.learnt = Learnt(warm_ups, presences, habits, air, learn_fresh_air(self.layout, record))
+        self.learnt = Learnt(
+            warm_ups,
+            presences,
+            habits,
+            air,
+            learn_fresh_air(self.layout, record),
+            learn_cool_downs(self.layout, record),
+        )
         self._plans = agendas(self.layout, self.learnt, self.calendar, now_ms)
         if isinstance(self.decider, Learner):
             self.decider.learn(self.layout, record, self._plans)
