@@ -25,6 +25,7 @@ from control.learning import (
     Learnt,
     agendas,
     learn_cool_downs,
+    learn_cooling_offs,
     learn_fresh_air,
     learn_habits,
     learn_presences,
@@ -105,7 +106,7 @@ def view_building(
         plans,
         calendar=calendar,
         now_ms=now_ms,
-        comfort=Comfort(settings.comfort_minimum, settings.comfort_maximum, settings.setback),
+        comfort=Comfort(settings.comfort_minimum, settings.comfort_maximum, settings.setback, settings.coast),
         season=season,
         last_seen=last_seen,
         opening=opening,
@@ -247,7 +248,7 @@ def learn_building(
         habits, air = learn_habits(layout, reference)
     warm_ups, presences = learn_warm_ups(layout, record), learn_presences(layout, record)
     cool_downs, fresh = learn_cool_downs(layout, record), learn_fresh_air(layout, record)
-    learnt = Learnt(warm_ups, presences, habits, air, fresh, cool_downs)
+    learnt = Learnt(warm_ups, presences, habits, air, fresh, cool_downs, learn_cooling_offs(layout, record))
     return learnt, agendas(layout, learnt, calendar, now_ms), record
 
 

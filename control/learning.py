@@ -10,6 +10,7 @@ import numpy as np
 from control.habit import HabitWeek, learn_air_habit, learn_habit
 from control.layout import Layout, ZoneLayout
 from control.occupancy import Agenda, Presence, agenda, fresh_co2_ppm, joined, learn_presence, people_of_co2, usual_peak
+from control.optimum_stop import learn_cooling_off
 from control.record import Record
 from control.view import COOL_DOWN, AirHabit, WarmUp
 from control.warmup import find_mornings, learn_warm_up
@@ -27,6 +28,8 @@ class Learnt:
         Of the zones whose people are counted, or told by carbon dioxide.
     fresh_ppm
         Carbon dioxide of each zone while nobody is there, where it tells of people.
+    cooling_off_per_h
+        Share of its difference to outdoors that a zone loses in an hour without heating, where it is known.
     """
 
     warm_ups: Mapping[str, WarmUp] = field(default_factory=dict)
@@ -35,6 +38,7 @@ class Learnt:
     air_habits: Mapping[str, AirHabit] = field(default_factory=dict)
     fresh_ppm: Mapping[str, float] = field(default_factory=dict)
     cool_downs: Mapping[str, WarmUp] = field(default_factory=dict)
+    cooling_off_per_h: Mapping[str, float] = field(default_factory=dict)
 
 
 def learn_warm_ups(layout: Layout, record: Record) -> dict[str, WarmUp]:
@@ -60,6 +64,17 @@ def learn_cool_downs(layout: Layout, record: Record) -> dict[str, WarmUp]:
             mornings = find_mornings(-temperature, -asked, -outdoor, record.step_h)
             learnt[zone.name] = learn_warm_up(mornings, COOL_DOWN)
     return learnt
+
+
+def learn_cooling_offs(layout: Layout, record: Record) -> dict[str, float]:
+    """How fast each zone loses its warmth without heating, 1/h, where its nights tell."""
+    outdoor = fill_short_gaps(record.of(layout.outdoor), max_fill=4)
+    found = {
+        zone.name: learn_cooling_off(record.of(zone.temperature), record.of(zone.heating.id), outdoor, record.step_h)
+        for zone in layout.zones
+        if zone.temperature
+    }
+    return {name: rate for name, rate in found.items() if rate is not None}
 
 
 def learn_presences(layout: Layout, record: Record) -> dict[str, Presence]:

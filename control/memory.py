@@ -44,6 +44,8 @@ class Memory:
         Zones (by set-point id) that are warming up, and the start of occupancy they do it for (UTC ms).
     precooling
         The same of zones that are cooling down.
+    coasting
+        Zones (by set-point id) that are not heated any more, and when their people leave (UTC ms).
     fans
         Whether each air system (by name) was told to run, and since when.
     supply_air
@@ -54,5 +56,6 @@ class Memory:
     supply_trim: Trim = field(default_factory=Trim)
     preheating: Mapping[str, int] = field(default_factory=dict)
     precooling: Mapping[str, int] = field(default_factory=dict)
+    coasting: Mapping[str, int] = field(default_factory=dict)
     fans: Mapping[str, Running] = field(default_factory=dict)
     supply_air: Mapping[str, float] = field(default_factory=dict)

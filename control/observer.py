@@ -88,6 +88,7 @@ def observe(
             item.floor_area_m2,
             measured(item.co2),
             cool_down=learnt.cool_downs.get(item.name, COOL_DOWN),
+            cooling_off_per_h=learnt.cooling_off_per_h.get(item.name),
             is_used=opening is not None or plan is None or plan.peak > 0,
         )
 

@@ -12,6 +12,7 @@ from control import (
     fans,
     gap_action,
     optimum_start,
+    optimum_stop,
     precooling,
     season,
     setback,
@@ -27,6 +28,7 @@ from core.priority import Slot
 REMEMBER: Final[tuple[tuple[str, Callable[[BuildingView], Memory]], ...]] = (
     (correction.NAME, correction.remember),
     (optimum_start.NAME, optimum_start.remember),
+    (optimum_stop.NAME, optimum_stop.remember),
     (precooling.NAME, precooling.remember),
     (supply.NAME, supply.remember),
     (fans.NAME, fans.remember),
@@ -37,6 +39,7 @@ PROPOSE: Final[tuple[Callable[[BuildingView], list[Proposal]], ...]] = (
     optimum_start.propose,
     gap_action.propose,
     correction.propose,
+    optimum_stop.propose,
     setback.propose,
     precooling.propose,
     cooling.propose,

@@ -65,11 +65,18 @@ class Season:
 
 @dataclass(frozen=True, slots=True)
 class Comfort:
-    """Zone air temperatures, degrees Celsius; see `core.config.models.Control`."""
+    """Zone air temperatures, degrees Celsius; see `core.config.control.Control`.
+
+    Attributes
+    ----------
+    coast_k
+        How far a zone may fall below its occupied set-point before people leave, never below the minimum; kelvin.
+    """
 
     minimum_c: float
     maximum_c: float
     setback_c: float
+    coast_k: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +167,8 @@ class Zone:
         What its own control does.
     cool_down
         How fast its cooling cools it, as `warm_up` with the difference of outdoors to indoors.
+    cooling_off_per_h
+        Share of its difference to outdoors that it loses in an hour without heating; None: not known.
     cooling
         Cooling set-point that is driven; None when there is none.
     cooling_now
@@ -189,6 +198,7 @@ class Zone:
     co2: Input = NOT_MEASURED
     is_used: bool = True
     cool_down: WarmUp = COOL_DOWN
+    cooling_off_per_h: float | None = None
 
     @property
     def is_left_alone(self) -> bool:

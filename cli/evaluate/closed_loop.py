@@ -28,6 +28,7 @@ from control.learning import (
     Learnt,
     agendas,
     learn_cool_downs,
+    learn_cooling_offs,
     learn_fresh_air,
     learn_habits,
     learn_presences,
@@ -265,6 +266,7 @@ class Supervisor:
             air,
             learn_fresh_air(self.layout, record),
             learn_cool_downs(self.layout, record),
+            learn_cooling_offs(self.layout, record),
         )
         self._plans = agendas(self.layout, self.learnt, self.calendar, now_ms)
         if isinstance(self.decider, Learner):

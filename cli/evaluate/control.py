@@ -58,6 +58,9 @@ def control(
     ] = DEFAULTS.comfort_minimum,
     comfort_maximum: Annotated[float, typer.Option(help="Highest, Celsius.")] = DEFAULTS.comfort_maximum,
     setback: Annotated[float, typer.Option(help="Lowest with nobody there, Celsius.")] = DEFAULTS.setback,
+    coast: Annotated[
+        float, typer.Option(min=0.0, max=3.0, help="Kelvin by which zones may cool off before people leave.")
+    ] = DEFAULTS.coast,
     as_json: AsJson = False,
 ) -> None:
     """Run a building in lock-step; the first days are watched, figures are of the days after them.
@@ -78,7 +81,7 @@ def control(
     _empty(out_dir)
     simulated, calendar, end_ms = _open(model, weather, building, begin, end, timezone, out_dir)
     with closing(simulated):
-        comfort = Comfort(comfort_minimum, comfort_maximum, setback)
+        comfort = Comfort(comfort_minimum, comfort_maximum, setback, coast)
         supervisor = Supervisor(simulated, calendar, comfort, _decider(controller))
         report = run(supervisor, out_dir, learn_days, end_ms, show=not as_json and err.is_terminal)
         until = min(calendar.day_of(simulated.time_ms - 1), end - timedelta(days=1))

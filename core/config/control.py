@@ -203,6 +203,9 @@ class Light(_Section, frozen=True, kw_only=True):
             raise DomainError(f"light {self.name}: say in target_source where {self.target_lux:g} lx are written")
 
 
+_MOST_COAST_K: Final = 3.0
+
+
 class Control(_Section, frozen=True, kw_only=True):
     """What supervisory control may do in one building.
 
@@ -218,6 +221,9 @@ class Control(_Section, frozen=True, kw_only=True):
         Zone air temperature while occupied, degrees Celsius.
     setback
         Lowest zone air temperature while nobody is there, degrees Celsius.
+    coast
+        How far a zone may fall below its occupied set-point before people leave, never below `comfort_minimum`; kelvin.
+        0: heating goes on until they have left.
     setpoints
         Zone air heating temperature set-points it may drive (point ids).
     cooling_setpoints
@@ -257,6 +263,7 @@ class Control(_Section, frozen=True, kw_only=True):
     comfort_minimum: float = 20.0
     comfort_maximum: float = 26.0
     setback: float = 12.0
+    coast: float = 0.0
     setpoints: list[str] = []
     cooling_setpoints: list[str] = []
     air_systems: list[AirSystem] = []
@@ -284,6 +291,8 @@ class Control(_Section, frozen=True, kw_only=True):
                 "set-back, comfort minimum and maximum do not ascend: "
                 f"{self.setback:g}, {self.comfort_minimum:g}, {self.comfort_maximum:g}"
             )
+        if not 0 <= self.coast <= _MOST_COAST_K:
+            raise DomainError(f"coast is between 0 and {_MOST_COAST_K:g} K, not {self.coast:g}")
         start, end = self.reference_start, self.reference_end
         if (start is None) != (end is None) or (start is not None and end is not None and start >= end):
             raise DomainError(f"a reference period has a start and a later end, not {start} and {end}")
