@@ -133,17 +133,22 @@ def layout_of(building: str, settings: Control, points: Mapping[str, Point]) -> 
         return found.id if found else ""
 
     zones = []
+    known = {f"{building}/{facts.name}": facts for facts in settings.zones}
     for point_id in settings.setpoints:
         if (setpoint := points.get(point_id)) is not None:
             cooling = points.get(in_zone(setpoint, ZONE_COOLING))
+            name = setpoint.zone or setpoint.building
+            facts = known.get(name)
             zones.append(
                 ZoneLayout(
-                    setpoint.zone or setpoint.building,
+                    name,
                     setpoint,
                     cooling if cooling and cooling.id in settings.cooling_setpoints else None,
                     in_zone(setpoint, ZONE_TEMPERATURE),
                     in_zone(setpoint, ZONE_PEOPLE),
                     in_zone(setpoint, ZONE_CO2),
+                    facts.floor_area_m2 if facts else None,
+                    facts.design_people if facts else None,
                 )
             )
     everywhere = tuple(zone.name for zone in zones)

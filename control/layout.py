@@ -27,8 +27,8 @@ class ZoneLayout:
         Set-points that may be driven.
     temperature, people, co2
         Point ids of the sensors; empty: none.
-    floor_area_m2
-        None: not known.
+    floor_area_m2, design_people
+        Its floor, and the most people that it was designed for; None: not known.
     """
 
     name: str
@@ -38,6 +38,7 @@ class ZoneLayout:
     people: str = ""
     co2: str = ""
     floor_area_m2: float | None = None
+    design_people: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

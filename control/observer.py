@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from control.layout import Layout, SystemLayout, ZoneLayout
 from control.learning import Learnt
 from control.memory import Memory
-from control.occupancy import Agenda, occupancy_at, people_of
+from control.occupancy import Agenda, Presence, occupancy_at, people_of
 from control.proposal import Correction
 from control.record import day_and_minute
 from control.view import (
@@ -73,6 +73,7 @@ def observe(
         week = learnt.habits.get(item.name)
         ahead_ms = now_ms if occupancy.is_occupied else occupancy.changes_ms or now_ms
         presence = learnt.presences.get(item.name)
+        is_designed_for = presence is None and bool(item.design_people)
         return Zone(
             item.name,
             item.heating,
@@ -83,10 +84,13 @@ def observe(
             Habit() if week is None else week.at(*day_and_minute(calendar, ahead_ms)),
             item.cooling,
             measured(item.cooling.id) if item.cooling else NOT_MEASURED,
-            presence.peak if presence and item.people else 0.0,
+            _most_people(item, presence),
             item.floor_area_m2,
             measured(item.co2),
-            is_used=opening is not None or plan is None or plan.peak > 0,
+            is_used=opening is not None
+            or plan is None
+            or plan.peak > 0
+            or (presence is None and bool(item.design_people)),
         )
 
     def system_of(item: SystemLayout) -> AirSystem:
@@ -116,3 +120,10 @@ def observe(
         corrections=corrections,
         memory=memory,
     )
+
+
+def _most_people(zone: ZoneLayout, presence: Presence | None) -> float:
+    """Counted, else designed for; 0: nobody knows."""
+    if zone.people and presence is not None and presence.peak > 0:
+        return presence.peak
+    return zone.design_people or 0.0

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from core.config.zone import Zone
 from core.errors import DomainError
 from core.schedule import Block, minute_of_day
 
@@ -222,6 +223,8 @@ class Control(_Section, frozen=True, kw_only=True):
         Zone air heating temperature set-points it may drive (point ids).
     cooling_setpoints
         Zone air cooling temperature set-points it may drive (point ids).
+    zones
+        What is known of zones beside their points.
     air_systems
         Air handling units it may drive.
     reference_start, reference_end
@@ -259,6 +262,7 @@ class Control(_Section, frozen=True, kw_only=True):
     setback: float = 12.0
     setpoints: list[str] = []
     cooling_setpoints: list[str] = []
+    zones: list[Zone] = []
     air_systems: list[AirSystem] = []
     reference_start: dt.date | None = None
     reference_end: dt.date | None = None
@@ -288,6 +292,11 @@ class Control(_Section, frozen=True, kw_only=True):
         if (start is None) != (end is None) or (start is not None and end is not None and start >= end):
             raise DomainError(f"a reference period has a start and a later end, not {start} and {end}")
         known = {"/".join(setpoint.split("/")[2:-1]) for setpoint in self.setpoints}
+        named = [zone.name for zone in self.zones]
+        if len(set(named)) < len(named):
+            raise DomainError("a zone stands twice among the zones")
+        if unknown := [name for name in named if name not in known]:
+            raise DomainError(f"zones: {', '.join(unknown)}, where no set-point may be driven")
         for system in self.air_systems:
             unknown = [zone for zone in system.zones if zone not in known]
             if unknown:
