@@ -16,6 +16,7 @@ from control.memory import Memory
 from control.mpc.decider import PredictiveDecider
 from control.occupancy import Agenda
 from control.proposal import Proposal
+from control.reference import Period, Reference
 from control.strategy import decide
 from control.view import BuildingView, MeterGap
 from core.calendar import Calendar
@@ -38,6 +39,8 @@ class Case:
         Numbers of the intervals in which supervisory control and the demand limit decided last.
     layout, learnt, plans, learnt_on
         What was learnt of it, of which points, on which local day.
+    references
+        What its own control held in periods that are over, of the same points.
     last_seen
         When people were last counted in each zone, UTC milliseconds.
     gaps, gaps_hour
@@ -66,6 +69,7 @@ class Case:
     plans: Mapping[str, Agenda] = field(default_factory=dict)
     last_seen: dict[str, int] = field(default_factory=dict)
     learnt_on: date | None = None
+    references: dict[Period, Reference] = field(default_factory=dict)
     gaps: list[MeterGap] = field(default_factory=list)
     gaps_hour: int = -1
     predictive: PredictiveDecider | None = None

@@ -6,12 +6,12 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
 
 from control import correction
-from control.habit import HabitWeek
 from control.layout import (
     ZONE_CO2,
     ZONE_COOLING,
@@ -28,8 +28,9 @@ from control.occupancy import PRESENT_SHARE, Agenda, people_of
 from control.policies import heated_hours
 from control.proposal import Correction
 from control.record import Record
+from control.reference import Period, Reference, candidates, find, recorded_days
 from control.season import season_at
-from control.view import NOT_MEASURED, AirHabit, BuildingView, Comfort, Input, MeterGap, Occupancy, Season
+from control.view import NOT_MEASURED, BuildingView, Comfort, Input, MeterGap, Occupancy, Season
 from core.calendar import HOUR_MS, MINUTE_MS, Calendar, Step
 from core.config.control import Control
 from core.config.models import Building
@@ -220,13 +221,28 @@ def find_in_zone(setpoint: Point, points: Mapping[str, Point], brick_class: str)
 
 
 def learn_building(
-    store: ReadingStore, settings: Control, calendar: Calendar, layout: Layout, now_ms: int
+    store: ReadingStore,
+    settings: Control,
+    calendar: Calendar,
+    layout: Layout,
+    now_ms: int,
+    *,
+    watched: Sequence[Period] = (),
+    known: dict[Period, Reference] | None = None,
 ) -> tuple[Learnt, dict[str, Agenda], Record]:
     """What the last weeks tell of a building, what is expected of its zones from today on, and the record of it all.
 
-    Habits come from the reference period, in which its own control ruled; without one there are none, and control
-    keeps to the comfort band alone.
+    Habits come from the configured reference period, in which its own control ruled, else from the days on which it
+    was only watched; without either there are none, and control keeps to the comfort band alone.
+
+    Parameters
+    ----------
+    watched
+        When control sent nothing, newest first.
+    known
+        What was learnt of periods that are over, for this layout; updated.
     """
+    known = {} if known is None else known
 
     def record_of(start_ms: int, end_ms: int) -> Record:
         columns = {
@@ -236,14 +252,34 @@ def learn_building(
         return Record(start_ms, _LEARN_STEP_MS, columns, calendar)
 
     now_ms = calendar.floor(now_ms, _LEARN_STEP)
-    record = record_of(now_ms - LEARN_DAYS * 24 * HOUR_MS, now_ms)
-    habits: dict[str, HabitWeek] = {}
-    air: dict[str, AirHabit] = {}
+    record = record_of(calendar.midnight(calendar.day_of(now_ms) - timedelta(days=LEARN_DAYS)), now_ms)
+
+    def reference_of(period: Period) -> Reference:
+        found = known.get(period)
+        if found is None:
+            part = record.between(period.start_ms, period.end_ms) or record_of(period.start_ms, period.end_ms)
+            days = recorded_days(part, [zone.heating.id for zone in layout.zones])
+            found = Reference(period, days, *learn_habits(layout, part))
+            if found.is_closed(now_ms):
+                known[period] = found
+        return found
+
+    reference: Reference | None
     if settings.reference_start and settings.reference_end:
-        reference = record_of(calendar.midnight(settings.reference_start), calendar.midnight(settings.reference_end))
-        habits, air = learn_habits(layout, reference)
-    warm_ups, presences = learn_warm_ups(layout, record), learn_presences(layout, record)
-    learnt = Learnt(warm_ups, presences, habits, air, learn_fresh_air(layout, record))
+        bounds = calendar.midnight(settings.reference_start), calendar.midnight(settings.reference_end)
+        reference = reference_of(Period(*bounds))
+    else:
+        reference = find(candidates(watched, calendar), reference_of)
+    if reference is not None:
+        first, last = (calendar.day_of(t) for t in (reference.period.start_ms, reference.period.end_ms - 1))
+        log.info("habits_learnt building=%s from=%s to=%s days=%d", layout.building, first, last, reference.days)
+    learnt = Learnt(
+        learn_warm_ups(layout, record),
+        learn_presences(layout, record),
+        reference.habits if reference else {},
+        reference.air_habits if reference else {},
+        learn_fresh_air(layout, record),
+    )
     return learnt, agendas(layout, learnt, calendar, now_ms), record
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from broker.client import BrokerClient, Message
 from control.advice import obey_stop, settle
+from control.arbiter import INTERVALS_TO_EXPIRY
 from control.case import Case, cases
 from control.cooling import keep_clear
 from control.dispatch import Dispatcher, is_result
@@ -29,6 +30,7 @@ from control.occupancy import opening_agenda
 from control.policies import bound, season_of
 from control.proposal import Proposal
 from control.record import Record
+from control.reference import Period, watched
 from control.trial import stand_down
 from control.view import BuildingView
 from core.calendar import HOUR_MS
@@ -251,7 +253,12 @@ class Control:
         """Learn again once a local day, measure the gap again once an hour."""
         day, hour = case.calendar.day_of(data_ms), data_ms // HOUR_MS
         if (case.learnt_on, case.layout) != (day, layout):
-            case.learnt, case.plans, record = learn_building(self._store, case.settings, case.calendar, layout, data_ms)
+            if case.layout != layout:
+                case.references.clear()
+            case.learnt, case.plans, record = learn_building(
+                self._store, case.settings, case.calendar, layout, data_ms,
+                watched=self._watched(case, data_ms), known=case.references,
+            )  # fmt: skip
             if case.predictive is not None:
                 self._learn_twins(case, case.predictive, layout, record, points, data_ms)
             case.learnt_on, case.layout = day, layout
@@ -260,6 +267,14 @@ class Control:
                 self._store, self._registry, case.building, case.calendar, points=points, now_ms=data_ms
             )
             case.gaps_hour = hour
+
+    def _watched(self, case: Case, data_ms: int) -> list[Period]:
+        """When nothing was sent to a building, newest first."""
+        building_id = case.building.id
+        return watched(
+            self._registry.trust_changes(building_id), self._registry.stop_changes(building_id),
+            now_ms=data_ms, settle_ms=INTERVALS_TO_EXPIRY * case.settings.decide_every_s * 1000,
+        )  # fmt: skip
 
     def _learn_twins(
         self, case: Case, predictive: PredictiveDecider, layout: Layout, record: Record, points: dict[str, Point],

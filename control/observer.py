@@ -87,10 +87,7 @@ def observe(
             _most_people(item, presence),
             item.floor_area_m2,
             measured(item.co2),
-            is_used=opening is not None
-            or plan is None
-            or plan.peak > 0
-            or (presence is None and bool(item.design_people)),
+            is_used=opening is not None or plan is None or plan.peak > 0 or is_designed_for,
         )
 
     def system_of(item: SystemLayout) -> AirSystem:

@@ -229,8 +229,8 @@ class Control(_Section, frozen=True, kw_only=True):
         Air handling units it may drive.
     reference_start, reference_end
         Local dates, half open, in which the building's own control ruled: what it held then is the measure of equal
-        comfort. Without them set-points follow the comfort band alone, and cooling set-points and air systems are left
-        alone.
+        comfort. Without them it is what was held while control only watched (`control.reference`); without that
+        set-points follow the comfort band alone, and cooling set-points and air systems are left alone.
     supply_setpoint
         Supply water temperature set-point it may drive; empty: none.
     outdoor_temperature
