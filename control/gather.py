@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from control import correction
 from control.layout import (
@@ -21,7 +22,15 @@ from control.layout import (
     SystemLayout,
     ZoneLayout,
 )
-from control.learning import Learnt, agendas, learn_fresh_air, learn_habits, learn_presences, learn_warm_ups
+from control.learning import (
+    Learnt,
+    agendas,
+    learn_fresh_air,
+    learn_habits,
+    learn_loads,
+    learn_presences,
+    learn_warm_ups,
+)
 from control.memory import Memory
 from control.observer import observe
 from control.occupancy import PRESENT_SHARE, Agenda, people_of
@@ -39,7 +48,7 @@ from core.points import Point
 from core.readings import Quality, Reading, is_usable, quality_name
 from core.schedule import Schedule
 from predict.gap import meter_gap
-from predict.series import MAX_GAP_MS, pieces, spread, usable
+from predict.series import MAX_GAP_MS, Floats, pieces, spread, usable
 from stores.port import ReadingStore
 from stores.registry import Registry
 
@@ -52,6 +61,7 @@ CLOCK_TOLERANCE_S: Final = 300
 LEARN_DAYS: Final = 28
 _LEARN_STEP: Final = Step.MINUTE_15
 _LEARN_STEP_MS: Final = 15 * MINUTE_MS
+_NEWEST_MS: Final = 30 * MINUTE_MS
 
 
 def view_building(
@@ -86,6 +96,8 @@ def view_building(
         season = season_at(calendar.local(now_ms), settings.heating_seasons)
     latest = newest(store, layout.points, now_ms, settings.stale_after_s)
     inputs = {point_id: judge_input(latest.get(point_id), now_ms, settings.stale_after_s) for point_id in layout.points}
+    for meter in {meter.id: meter for meter in layout.loads.values()}.values():
+        inputs[meter.id] = power_now(store, meter, now_ms, settings.stale_after_s)
     note_people(layout, inputs, learnt, last_seen, now_ms)
     opening = None
     if settings.occupied:
@@ -150,6 +162,7 @@ def layout_of(building: str, settings: Control, points: Mapping[str, Point]) -> 
                     in_zone(setpoint, ZONE_CO2),
                     facts.floor_area_m2 if facts else None,
                     facts.design_people if facts else None,
+                    points.get(facts.load_meter) if facts else None,
                 )
             )
     everywhere = tuple(zone.name for zone in zones)
@@ -167,7 +180,7 @@ def layout_of(building: str, settings: Control, points: Mapping[str, Point]) -> 
     supply = points.get(settings.supply_setpoint)
     return Layout(
         building, tuple(zones), tuple(systems), settings.outdoor_temperature, settings.solar_irradiance,
-        tuple(meter for meter in settings.heat_meters if meter in points), supply,
+        tuple(meter for meter in settings.heat_meters if meter in points), supply, points.get(settings.load_meter),
     )  # fmt: skip
 
 
@@ -249,6 +262,9 @@ def learn_building(
             point_id: store.aggregate(point_id, start_ms, end_ms, _LEARN_STEP, calendar).mean
             for point_id in layout.points
         }
+        edges = np.arange(start_ms, end_ms + 1, _LEARN_STEP_MS, dtype=np.int64)
+        for meter in layout.loads.values():
+            columns[meter.id] = _known_energy(store, meter, edges) * HOUR_MS / _LEARN_STEP_MS
         return Record(start_ms, _LEARN_STEP_MS, columns, calendar)
 
     now_ms = calendar.floor(now_ms, _LEARN_STEP)
@@ -279,6 +295,7 @@ def learn_building(
         reference.habits if reference else {},
         reference.air_habits if reference else {},
         learn_fresh_air(layout, record),
+        learn_loads(layout, record),
     )
     return learnt, agendas(layout, learnt, calendar, now_ms), record
 
@@ -291,14 +308,33 @@ def with_registers(store: ReadingStore, record: Record, meters: Sequence[str], p
     edges = record.start_ms + np.arange(len(record) + 1, dtype=np.int64) * record.step_ms
     columns = dict(record.columns)
     for meter_id in meters:
-        series = usable(store.read(meter_id, int(edges[0]) - MAX_GAP_MS, int(edges[-1]) + MAX_GAP_MS))
-        try:
-            kwh = spread(*pieces(series, points[meter_id]), edges).kwh
-        except DomainError as error:
-            log.warning("heat_meter_unusable meter=%s code=%s reason=%r", meter_id, error.code, error.message)
-            kwh = np.full(len(record), np.nan)
+        kwh = _known_energy(store, points[meter_id], edges)
         columns[meter_id] = np.where(np.isfinite(kwh), np.cumsum(np.nan_to_num(kwh)), np.nan)
     return replace(record, columns=columns)
+
+
+def power_now(store: ReadingStore, meter: Point, now_ms: int, stale_after_s: int) -> Input:
+    """What a meter drew on average in the last half hour that it tells of, kW."""
+    series = usable(store.read(meter.id, now_ms - stale_after_s * 1000 - _NEWEST_MS, now_ms + 1))
+    try:
+        starts, ends, kwh = pieces(series, meter)
+    except DomainError as error:
+        return Input(None, error.message)
+    if not len(ends) or now_ms - ends[-1] > stale_after_s * 1000:
+        return Input(None, f"{meter.id} tells of no energy for {stale_after_s / 60:.0f} min")
+    end_ms = int(ends[-1])
+    found = float(spread(starts, ends, kwh, np.array([end_ms - _NEWEST_MS, end_ms], np.int64)).kwh[0])
+    return Input(found * HOUR_MS / _NEWEST_MS) if math.isfinite(found) else Input(None, f"{meter.id} has gaps")
+
+
+def _known_energy(store: ReadingStore, meter: Point, edges: NDArray[np.int64]) -> Floats:
+    """Energy of each step, kWh, whatever a meter gives: power, amounts or a total; NaN where it is not known."""
+    series = usable(store.read(meter.id, int(edges[0]) - MAX_GAP_MS, int(edges[-1]) + MAX_GAP_MS))
+    try:
+        return spread(*pieces(series, meter), edges).kwh
+    except DomainError as error:
+        log.warning("meter_unusable meter=%s code=%s reason=%r", meter.id, error.code, error.message)
+        return np.full(len(edges) - 1, np.nan)
 
 
 def heating_gaps(

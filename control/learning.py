@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from control.habit import HabitWeek, learn_air_habit, learn_habit
 from control.layout import Layout, ZoneLayout
 from control.occupancy import Agenda, Presence, agenda, fresh_co2_ppm, joined, learn_presence, people_of_co2, usual_peak
+from control.presence import Levels, learn_levels, learn_presence_of_load, shares_of_load
 from control.record import Record
 from control.view import AirHabit, WarmUp
 from control.warmup import find_mornings, learn_warm_up
@@ -24,9 +25,11 @@ class Learnt:
     Attributes
     ----------
     presences
-        Of the zones whose people are counted, or told by carbon dioxide.
+        Of the zones whose people are counted, or told by carbon dioxide or by the electricity they use.
     fresh_ppm
         Carbon dioxide of each zone while nobody is there, where it tells of people.
+    loads
+        What each zone's meter reads without people and with them, where it tells of people.
     """
 
     warm_ups: Mapping[str, WarmUp] = field(default_factory=dict)
@@ -34,6 +37,7 @@ class Learnt:
     habits: Mapping[str, HabitWeek] = field(default_factory=dict)
     air_habits: Mapping[str, AirHabit] = field(default_factory=dict)
     fresh_ppm: Mapping[str, float] = field(default_factory=dict)
+    loads: Mapping[str, Levels] = field(default_factory=dict)
 
 
 def learn_warm_ups(layout: Layout, record: Record) -> dict[str, WarmUp]:
@@ -49,9 +53,13 @@ def learn_warm_ups(layout: Layout, record: Record) -> dict[str, WarmUp]:
 
 
 def learn_presences(layout: Layout, record: Record) -> dict[str, Presence]:
-    """The week of each zone whose people are counted, or told by carbon dioxide."""
+    """The week of each zone whose people are counted, or told by carbon dioxide or by the electricity they use."""
     fresh = learn_fresh_air(layout, record)
-    return {
+    told = {
+        name: learn_presence_of_load(record, record.of(layout.loads[name].id), levels)
+        for name, levels in learn_loads(layout, record).items()
+    }
+    return told | {
         zone.name: learn_presence(record, _people(zone, record, fresh))
         for zone in layout.zones
         if zone.people or zone.name in fresh
@@ -62,6 +70,12 @@ def learn_fresh_air(layout: Layout, record: Record) -> dict[str, float]:
     """Carbon dioxide of empty zones, ppm, where nobody counts people and it is measured."""
     found = {z.name: fresh_co2_ppm(record.of(z.co2)) for z in layout.zones if z.co2 and not z.people}
     return {name: ppm for name, ppm in found.items() if ppm is not None}
+
+
+def learn_loads(layout: Layout, record: Record) -> dict[str, Levels]:
+    """What meters read without people and with them, by zone name; of zones of which nothing better tells."""
+    meters = {meter.id: learn_levels(record, record.of(meter.id)) for meter in layout.loads.values()}
+    return {name: levels for name, meter in layout.loads.items() if (levels := meters[meter.id]) is not None}
 
 
 def learn_habits(layout: Layout, record: Record) -> tuple[dict[str, HabitWeek], dict[str, AirHabit]]:
@@ -99,13 +113,20 @@ def agendas(layout: Layout, learnt: Learnt, calendar: Calendar, now_ms: int) -> 
     whole = joined(list(known.values()))
     if whole is None:
         return {}
+    if not any(zone.is_counted for zone in layout.zones):
+        # Only a counter says that nobody uses a zone.
+        whole = replace(whole, peak=max(plan.peak for plan in known.values()))
     return {zone.name: known.get(zone.name, whole) for zone in layout.zones}
 
 
 def _shares(layout: Layout, record: Record) -> dict[str, Floats]:
     shares = {}
     fresh = learn_fresh_air(layout, record)
+    loads = learn_loads(layout, record)
     for zone in layout.zones:
+        if zone.name in loads:
+            shares[zone.name] = shares_of_load(record.of(layout.loads[zone.name].id), loads[zone.name])
+            continue
         people = _people(zone, record, fresh)
         peak = usual_peak(record, people)
         if peak > 0:

@@ -8,6 +8,7 @@ from control.layout import Layout, SystemLayout, ZoneLayout
 from control.learning import Learnt
 from control.memory import Memory
 from control.occupancy import Agenda, Presence, occupancy_at, people_of
+from control.presence import occupancy_of_load
 from control.proposal import Correction
 from control.record import day_and_minute
 from control.view import (
@@ -60,16 +61,23 @@ def observe(
     def measured(point_id: str) -> Input:
         return inputs.get(point_id, NOT_MEASURED) if point_id else NOT_MEASURED
 
+    loads = layout.loads
+
+    def occupancy_of(item: ZoneLayout, people: Input) -> Occupancy:
+        if opening is not None:
+            return opening
+        plan = plans.get(item.name)
+        if plan is None:
+            return Occupancy(is_occupied=True, changes_ms=None)  # nothing is known of it: as if people were there
+        levels, meter = learnt.loads.get(item.name), loads.get(item.name)
+        if levels is not None and meter is not None:
+            return occupancy_of_load(plan, measured(meter.id).value, levels, now_ms)
+        return occupancy_at(plan, people.value, last_seen.get(item.name), now_ms)
+
     def zone_of(item: ZoneLayout) -> Zone:
         plan = plans.get(item.name)
         people = people_of(measured(item.people), measured(item.co2), learnt.fresh_ppm.get(item.name))
-        occupancy = opening
-        if occupancy is None:
-            occupancy = (
-                Occupancy(is_occupied=True, changes_ms=None)  # nothing is known of it: as if people were there
-                if plan is None
-                else occupancy_at(plan, people.value, last_seen.get(item.name), now_ms)
-            )
+        occupancy = occupancy_of(item, people)
         week = learnt.habits.get(item.name)
         ahead_ms = now_ms if occupancy.is_occupied else occupancy.changes_ms or now_ms
         presence = learnt.presences.get(item.name)

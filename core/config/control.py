@@ -225,6 +225,9 @@ class Control(_Section, frozen=True, kw_only=True):
         Zone air cooling temperature set-points it may drive (point ids).
     zones
         What is known of zones beside their points.
+    load_meter
+        Point id of a meter of the building's electricity, without heating and cooling: it tells of people where nobody
+        counts them; empty: none.
     air_systems
         Air handling units it may drive.
     reference_start, reference_end
@@ -263,6 +266,7 @@ class Control(_Section, frozen=True, kw_only=True):
     setpoints: list[str] = []
     cooling_setpoints: list[str] = []
     zones: list[Zone] = []
+    load_meter: str = ""
     air_systems: list[AirSystem] = []
     reference_start: dt.date | None = None
     reference_end: dt.date | None = None

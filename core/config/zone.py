@@ -24,11 +24,14 @@ class Zone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         None: not known.
     design_people
         Most people that it was designed for; None: not known. Where people are counted, the count wins.
+    load_meter
+        Point id of a meter of the zone's electricity, without heating and cooling; empty: none.
     """
 
     name: str
     floor_area_m2: float | None = None
     design_people: float | None = None
+    load_meter: str = ""
 
     def __post_init__(self) -> None:
         area, people = self.floor_area_m2, self.design_people
