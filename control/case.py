@@ -39,6 +39,10 @@ class Case:
         Numbers of the intervals in which supervisory control and the demand limit decided last.
     layout, learnt, plans, learnt_on
         What was learnt of it, of which points, on which local day.
+    must_learn
+        Whether nothing can be decided before it is learnt: it never was, or its points have changed.
+    failed_slot
+        Number of the interval in which learning failed last; it is tried again in the next.
     references
         What its own control held in periods that are over, of the same points.
     last_seen
@@ -69,6 +73,8 @@ class Case:
     plans: Mapping[str, Agenda] = field(default_factory=dict)
     last_seen: dict[str, int] = field(default_factory=dict)
     learnt_on: date | None = None
+    must_learn: bool = True
+    failed_slot: int = -1
     references: dict[Period, Reference] = field(default_factory=dict)
     gaps: list[MeterGap] = field(default_factory=list)
     gaps_hour: int = -1
@@ -98,9 +104,15 @@ class Case:
         """Number of the decision interval that a time lies in."""
         return data_ms // (self.settings.decide_every_s * 1000)
 
+    def is_present(self, data_ms: int, now_ms: int) -> bool:
+        """Whether data of `data_ms` are no backlog; UTC milliseconds."""
+        return now_ms - data_ms <= self.settings.stale_after_s * 1000
+
     def is_due(self, data_ms: int, now_ms: int) -> bool:
-        """Whether supervisory control decides now, on data of `data_ms`, which is no backlog; UTC milliseconds."""
-        return now_ms - data_ms <= self.settings.stale_after_s * 1000 and self.slot_of(data_ms) != self.decided_slot
+        """Whether supervisory control decides now, on data of `data_ms`, of a building that it knows."""
+        if self.must_learn or not self.is_present(data_ms, now_ms):
+            return False
+        return self.slot_of(data_ms) != self.decided_slot
 
     def is_limit_due(self, data_ms: int, now_ms: int) -> bool:
         """Whether the demand limit decides now; on old data its entries run out instead."""
