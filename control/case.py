@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from control import demand_limit
 from control.demand import Demand
+from control.heat_store import HeatStore
 from control.layout import Layout
 from control.learning import Learnt
 from control.lights import Lights
@@ -17,6 +18,7 @@ from control.mpc.decider import PredictiveDecider
 from control.occupancy import Agenda
 from control.proposal import Proposal
 from control.reference import Period, Reference
+from control.shiftable import Shiftable
 from control.strategy import decide
 from control.view import BuildingView, MeterGap
 from core.calendar import Calendar
@@ -55,6 +57,10 @@ class Case:
         How the last plan came about.
     heat_carrier, heat_limit_kwh
         What its meters of heating count, and the most of it in half an hour (None: no limit).
+    heat_stores
+        Zones that are known well enough to store heat, by name.
+    shiftable
+        Its loads with hours to run (None: there are none).
     demand, shed
         Its demand limit (None: there is none), and what that decided last.
     lights, lit_slot
@@ -82,6 +88,8 @@ class Case:
     spoke: str = ""
     heat_carrier: Carrier = Carrier.UNKNOWN
     heat_limit_kwh: float | None = None
+    heat_stores: Mapping[str, HeatStore] = field(default_factory=dict)
+    shiftable: Shiftable | None = None
     demand: Demand | None = None
     shed_slot: int = -1
     shed: demand_limit.Decision | None = None
@@ -166,5 +174,8 @@ def cases(config: Config) -> list[Case]:
         predictive = PredictiveDecider() if settings.controller == "mpc" else None
         demand = Demand(settings.demand_limit) if settings.demand_limit else None
         lights = Lights(settings.lights) if settings.lights else None
-        found.append(Case(building, settings, calendar, predictive=predictive, demand=demand, lights=lights))
+        shiftable = Shiftable(settings.load_shift, building.id) if settings.load_shift.loads else None
+        found.append(
+            Case(building, settings, calendar, predictive=predictive, shiftable=shiftable, demand=demand, lights=lights)
+        )
     return found

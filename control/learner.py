@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from control.arbiter import INTERVALS_TO_EXPIRY
 from control.case import Case
+from control.cost_ahead import cost_ahead, differs
 from control.gather import layout_of, learn_building, with_registers
+from control.heat_store import HeatStore
 from control.layout import Layout
-from control.mpc.decider import PredictiveDecider
+from control.mpc.decider import STEP_MS, PredictiveDecider, Twins
 from control.mpc.price import carrier_of, heat_limit_kwh
 from control.occupancy import Agenda, opening_agenda
 from control.record import Record
 from control.reference import Period, watched
+from core.calendar import HOUR_MS
 from core.points import Point
 from core.schedule import Schedule
 from stores.port import ReadingStore
 from stores.registry import Registry
+
+_AHEAD_MS: Final = 48 * HOUR_MS
+_LONGEST_H: Final = 100.0
 
 
 class Learner:
@@ -65,8 +72,10 @@ class Learner:
             self._store, case.settings, case.calendar, layout, data_ms,
             watched=self._watched(case, data_ms), known=case.references,
         )  # fmt: skip
+        case.heat_carrier = carrier_of(layout.heat_meters, points)
         if case.predictive is not None:
             self._learn_twins(case, case.predictive, layout, record, plans, points, data_ms)
+        case.heat_stores = self._heat_stores(case, layout, record, points, data_ms)
         case.learnt, case.plans, case.layout = learnt, plans, layout
         case.learnt_on, case.must_learn, case.failed_slot = case.calendar.day_of(data_ms), False, -1
 
@@ -89,8 +98,36 @@ class Learner:
             agendas = {zone.name: opening for zone in layout.zones}
         predictive.learn(layout, record, agendas)
         limit = case.settings.demand_limit
-        case.heat_carrier = carrier_of(layout.heat_meters, points)
         case.heat_limit_kwh = heat_limit_kwh(limit.limit_kw if limit else None, case.heat_carrier, layout, record)
+
+    def _heat_stores(
+        self, case: Case, layout: Layout, record: Record, points: dict[str, Point], data_ms: int
+    ) -> dict[str, HeatStore]:
+        """Zones that can store heat, where what heat costs differs in the next days."""
+        settings = case.settings.load_shift
+        cost = None
+        if settings.most_k > 0:
+            cost = cost_ahead(
+                self._registry, case.building.id, case.heat_carrier, case.calendar,
+                start_ms=data_ms, end_ms=data_ms + _AHEAD_MS, eur_per_tonne=settings.carbon_eur_per_tonne,
+            )  # fmt: skip
+        if not differs(cost):
+            return {}
+        if case.predictive is not None:
+            return heat_stores(case.predictive.twins)
+        identified = PredictiveDecider()
+        identified.learn(layout, with_registers(self._store, record, layout.heat_meters, points), {})
+        return heat_stores(identified.twins)
+
+
+def heat_stores(twins: Twins) -> dict[str, HeatStore]:
+    """Zones with a model that is trusted, as stores of heat: the room alone, without its mass."""
+    stores = {}
+    for name, model in twins.models.items():
+        capacity = twins.kwh_per_k.get(name, 0.0)
+        if model.loss > 0 and capacity > 0:
+            stores[name] = HeatStore(capacity, min(STEP_MS / HOUR_MS / model.loss, _LONGEST_H))
+    return stores
 
 
 def _rank(case: Case) -> tuple[bool, int]:

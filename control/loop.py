@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from broker.client import BrokerClient, Message
 from control.advice import obey_stop, settle
 from control.case import Case, cases
 from control.cooling import keep_clear
+from control.cost_ahead import cost_ahead
 from control.dispatch import Dispatcher, is_result
 from control.gap_action import corrections_of
 from control.gather import heated_today_h, heating_gaps, layout_of, view_building
+from control.heat_store import Shift
 from control.learner import Learner
 from control.ledger import Ledger
 from control.mpc.decider import PredictiveDecider
@@ -248,7 +250,15 @@ class Control:
         )  # fmt: skip
         if case.predictive is not None:
             self._plan_ahead(case, case.predictive, data_ms)
+        view = replace(view, shift=self._shift(case, data_ms))
         proposals, memory = case.decider(view)
+        held = view.device_values()
+        if case.shiftable is not None:
+            moved, told = case.shiftable.decide(
+                self._store, self._registry, points, case.calendar, now_ms=data_ms,
+                stale_after_s=case.settings.stale_after_s,
+            )  # fmt: skip
+            proposals, held = proposals + moved, held | told
         if case.predictive is not None and case.predictive.spoke != case.spoke:
             case.spoke = case.predictive.spoke
             log.info("planned building=%s text=%r", building_id, case.spoke)
@@ -261,13 +271,24 @@ class Control:
         proposals = stand_down(self._registry.running_trial(building_id), proposals, data_ms)
         command_ids = settle(
             self._registry, self._ledgers[building_id], case.settings, proposals,
-            building=building_id, device_values=view.device_values(), now_ms=self._clock.now_ms(),
+            building=building_id, device_values=held, now_ms=self._clock.now_ms(),
             is_about=case.is_supervised,
         )  # fmt: skip
         case.memory = memory
         self.decisions[building_id] = Decision(view, proposals, command_ids)
         log.info("decided building=%s proposals=%d commands=%d", building_id, len(proposals), len(command_ids))
         return True
+
+    def _shift(self, case: Case, data_ms: int) -> Shift | None:
+        """What heat costs in the next day, where there are zones to store it in."""
+        if not case.heat_stores:
+            return None
+        settings = case.settings.load_shift
+        cost = cost_ahead(
+            self._registry, case.building.id, case.heat_carrier, case.calendar,
+            start_ms=data_ms, end_ms=data_ms + 24 * HOUR_MS, eur_per_tonne=settings.carbon_eur_per_tonne,
+        )  # fmt: skip
+        return None if cost is None else Shift(cost, case.heat_stores, settings.most_k)
 
     def _plan_ahead(self, case: Case, predictive: PredictiveDecider, data_ms: int) -> None:
         """Tell predictive control what heat will cost."""

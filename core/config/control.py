@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from core.config.load_shift import LoadShift
 from core.config.zone import Zone
 from core.errors import DomainError
 from core.schedule import Block, minute_of_day
@@ -252,6 +253,8 @@ class Control(_Section, frozen=True, kw_only=True):
         Point ids of the meters that count what heating takes; predictive control only.
     demand_limit
         None: there is none.
+    load_shift
+        How far rooms and loads follow prices and carbon.
     lights
         Lamps that it may dim.
     light_every_s
@@ -279,12 +282,18 @@ class Control(_Section, frozen=True, kw_only=True):
     solar_irradiance: str = ""
     heat_meters: list[str] = []
     demand_limit: DemandLimit | None = None
+    load_shift: LoadShift = LoadShift()
     lights: list[Light] = []
     light_every_s: int = 60
 
     def __post_init__(self) -> None:
         if len({light.dimmer for light in self.lights}) < len(self.lights):
             raise DomainError("a dimmer stands twice among the lights")
+        others = {*self.setpoints, *self.cooling_setpoints, self.supply_setpoint}
+        others |= {light.dimmer for light in self.lights}
+        others |= {p for s in self.air_systems for p in (s.fan, s.outdoor_air, s.supply_temperature)}
+        if twice := [load.point for load in self.load_shift.loads if load.point in others]:
+            raise DomainError(f"load_shift: {', '.join(twice)} is driven by other strategies already")
         if min(self.light_every_s, self.decide_every_s, self.stale_after_s) <= 0:
             raise DomainError("light_every_s, decide_every_s and stale_after_s are above 0")
         if not self.setback <= self.comfort_minimum <= self.comfort_maximum:
