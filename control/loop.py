@@ -23,6 +23,7 @@ from control.mpc.price import prices_ahead
 from control.policies import bound, season_of
 from control.proposal import Proposal
 from control.trial import stand_down
+from control.trust import effective_mode
 from control.view import BuildingView
 from core.calendar import HOUR_MS
 from core.clock import Clock
@@ -33,7 +34,7 @@ from core.policy import Aspect, resolve
 from core.priority import Slot
 from core.topics import Channel, Topic, every, parse_topic
 from stores.port import ReadingStore
-from stores.registry import Registry, WorkState
+from stores.registry import Registry, TrustMode, WorkState
 
 log = logging.getLogger("promessa.control")
 
@@ -308,7 +309,14 @@ class Control:
             standing = {point: ledger.standing(point, Slot.DEMAND_LIMIT) for point in loads}
             demand.resume([p for p, found in standing.items() if found is not None and found.asks(now_ms)], data_ms)
         points = {point.id: point for point in self._registry.points(building_id)}
-        proposals, case.shed = demand.decide(self._store, points, held, data_ms)
+        trust = self._registry.trust(building_id)
+        acting = {
+            point
+            for point in loads
+            if effective_mode(case.settings.mode, trust, point) is TrustMode.DRIVE
+            or ((found := ledger.standing(point, Slot.DEMAND_LIMIT)) is not None and found.asks(now_ms))
+        }
+        proposals, case.shed = demand.decide(self._store, points, held, data_ms, acting)
         proposals = self._bound(case, proposals, data_ms)
         command_ids = settle(
             self._registry, ledger, case.settings, proposals,
