@@ -275,7 +275,7 @@ def learn_building(
         if found is None:
             part = record.between(period.start_ms, period.end_ms) or record_of(period.start_ms, period.end_ms)
             days = recorded_days(part, [zone.heating.id for zone in layout.zones])
-            found = Reference(period, days, *learn_habits(layout, part))
+            found = Reference(period, days, *learn_habits(layout, part, _opening(settings, part)))
             if found.is_closed(now_ms):
                 known[period] = found
         return found
@@ -298,6 +298,15 @@ def learn_building(
         learn_loads(layout, record),
     )
     return learnt, agendas(layout, learnt, calendar, now_ms), record
+
+
+def _opening(settings: Control, record: Record) -> Floats | None:
+    """1 in the hours that people have entered, else 0, by step; None: none were."""
+    if not settings.occupied:
+        return None
+    hours = Schedule(0.0, settings.occupied)
+    times = range(record.start_ms, record.start_ms + len(record) * record.step_ms, record.step_ms)
+    return np.array([float(hours.value_at(time_ms, record.calendar) > 0) for time_ms in times])
 
 
 def with_registers(store: ReadingStore, record: Record, meters: Sequence[str], points: Mapping[str, Point]) -> Record:

@@ -78,10 +78,26 @@ def learn_loads(layout: Layout, record: Record) -> dict[str, Levels]:
     return {name: levels for name, meter in layout.loads.items() if (levels := meters[meter.id]) is not None}
 
 
-def learn_habits(layout: Layout, record: Record) -> tuple[dict[str, HabitWeek], dict[str, AirHabit]]:
-    """What zones and air systems did by themselves; only from a record of before they were driven."""
+def learn_habits(
+    layout: Layout, record: Record, opening: Floats | None = None
+) -> tuple[dict[str, HabitWeek], dict[str, AirHabit]]:
+    """What zones and air systems did by themselves; only from a record of before they were driven.
+
+    Parameters
+    ----------
+    opening
+        1 in the hours that people have entered, else 0, shape (n,): what counts where nothing tells of people. Without
+        either only heating set-points have habits, by the time of the week: what cooling and air were with people there
+        nobody knows.
+    """
     shares = _shares(layout, record)
-    whole = np.max(list(shares.values()), axis=0) if shares else np.ones(len(record))
+    whole = np.max(list(shares.values()), axis=0) if shares else opening
+    if whole is None:
+        unknown, always = np.full(len(record), np.nan), np.ones(len(record))
+        return {
+            zone.name: learn_habit(record, always, record.of(zone.heating.id), unknown, record.of(zone.temperature))
+            for zone in layout.zones
+        }, {system.name: AirHabit() for system in layout.systems}
     habits = {
         zone.name: learn_habit(
             record,

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from control.gather import layout_of, learn_building
 from control.reference import ENOUGH_DAYS, Period, Reference, candidates, find, recorded_days, watched
 from core.calendar import HOUR_MS
-from core.config.control import Control
+from core.config.control import AirSystem, Control
 from core.config.models import SqliteStore
+from core.schedule import Block
 from stores.registry import StopChange, TrustChange, TrustMode
 from stores.sqlite import SqliteReadingStore
-from tests.control.views import ROME, at, setpoint
-from tests.control.weeks import record, times
+from tests.control.views import COOLING, OUTDOOR_AIR, ROME, at, setpoint
+from tests.control.weeks import office, record, times
 
 BUILDING = "torino/calvino"
 NOW = at("2026-03-01 10:07")
@@ -191,6 +192,35 @@ def test_a_configured_reference_period_wins(store: SqliteReadingStore) -> None:
     configured = Control(setpoints=[HALL.id], reference_start=date(2026, 1, 1), reference_end=date(2026, 1, 22))
     learnt, _, _ = learn_building(store, configured, ROME, LAYOUT, NOW, watched=[Period(0, NOW)])
     assert learnt.habits[f"{BUILDING}/hall"].at(2, 600).heating_c == 21.5
+
+
+@pytest.mark.parametrize(
+    ("hours", "cooling", "empty"),
+    [
+        ([Block(["mon", "tue", "wed", "thu", "fri"], "09:00", "17:00", 1.0)], (24.0, 30.0), 15.0),
+        ([], (None, None), None),
+    ],
+    ids=["hours entered", "nobody knows who is there"],
+)
+def test_habits_where_nobody_counts(
+    store: SqliteReadingStore, hours: list[Block], cooling: tuple[float | None, float | None], empty: float | None
+) -> None:
+    rows = []
+    for t in times(ROME, date(2026, 2, 2), 14):
+        there = office(ROME.local(t)) > 0
+        rows += [(HALL.id, t, 21.5 if there else 15.0, 0), (COOLING.id, t, 24.0 if there else 30.0, 0)]
+        rows.append((OUTDOOR_AIR.id, t, 0.3 if there else 0.0, 0))
+    store.write(rows)
+    system = AirSystem(name="ahu", outdoor_air=OUTDOOR_AIR.id)
+    configured = Control(setpoints=[HALL.id], cooling_setpoints=[COOLING.id], air_systems=[system], occupied=hours)
+    layout = layout_of(BUILDING, configured, {p.id: p for p in (HALL, COOLING, OUTDOOR_AIR)})
+    learnt, _, _ = learn_building(
+        store, configured, ROME, layout, at("2026-02-16 00:05"), watched=[Period(0, at("2026-02-16 00:05"))]
+    )
+    found = learnt.habits[f"{BUILDING}/hall"].at(2, 600)
+    assert found.heating_c == 21.5
+    assert (found.cooling_c, found.cooling_empty_c, found.heating_empty_c) == (*cooling, empty)
+    assert learnt.air_habits["ahu"].outdoor_air == (pytest.approx(0.3) if hours else None)
 
 
 def test_a_period_that_is_over_is_read_once(store: SqliteReadingStore, tmp_path: Path) -> None:
