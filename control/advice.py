@@ -60,8 +60,9 @@ def settle(
     interval_ms = (settings.decide_every_s if interval_s is None else interval_s) * 1000
     places = [(proposal.point.id, int(proposal.slot)) for proposal in proposals]
     with registry.together():
-        # Read within the transaction: a stop or an approval comes wholly before this decision or after it. The ledger
-        # reads before anything is written, so that it never knows of what is rolled back.
+        # Held and read within the transaction: a stop or an approval comes wholly before this decision or after it. The
+        # ledger reads before anything is written, so that it never knows of what is rolled back.
+        registry.hold_trust(building)
         trust = registry.trust(building)
         ledger.refresh(now_ms)
         sent = _withdraw(registry, ledger, settings, trust, now_ms)
@@ -155,6 +156,7 @@ def origin(advice: Advice) -> str:
 def obey_stop(registry: Registry, ledger: Ledger, settings: Control, building: str, now_ms: int) -> list[str]:
     """Let go of everything of a building that is stopped, whenever it got out; returns ids of commands."""
     with registry.together():
+        registry.hold_trust(building)
         trust = registry.trust(building)
         if trust.stop is None:
             return []

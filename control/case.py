@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from control import demand_limit
 from control.demand import Demand
+from control.heat_store import HeatStore
 from control.layout import Layout
 from control.learning import Learnt
 from control.lights import Lights
@@ -16,6 +17,8 @@ from control.memory import Memory
 from control.mpc.decider import PredictiveDecider
 from control.occupancy import Agenda
 from control.proposal import Proposal
+from control.reference import Period, Reference
+from control.shiftable import Shiftable
 from control.strategy import decide
 from control.view import BuildingView, MeterGap
 from core.calendar import Calendar
@@ -38,6 +41,12 @@ class Case:
         Numbers of the intervals in which supervisory control and the demand limit decided last.
     layout, learnt, plans, learnt_on
         What was learnt of it, of which points, on which local day.
+    must_learn
+        Whether nothing can be decided before it is learnt: it never was, or its points have changed.
+    failed_slot
+        Number of the interval in which learning failed last; it is tried again in the next.
+    references
+        What its own control held in periods that are over, of the same points.
     last_seen
         When people were last counted in each zone, UTC milliseconds.
     gaps, gaps_hour
@@ -48,6 +57,10 @@ class Case:
         How the last plan came about.
     heat_carrier, heat_limit_kwh
         What its meters of heating count, and the most of it in half an hour (None: no limit).
+    heat_stores
+        Zones that are known well enough to store heat, by name.
+    shiftable
+        Its loads with hours to run (None: there are none).
     demand, shed
         Its demand limit (None: there is none), and what that decided last.
     lights, lit_slot
@@ -66,12 +79,17 @@ class Case:
     plans: Mapping[str, Agenda] = field(default_factory=dict)
     last_seen: dict[str, int] = field(default_factory=dict)
     learnt_on: date | None = None
+    must_learn: bool = True
+    failed_slot: int = -1
+    references: dict[Period, Reference] = field(default_factory=dict)
     gaps: list[MeterGap] = field(default_factory=list)
     gaps_hour: int = -1
     predictive: PredictiveDecider | None = None
     spoke: str = ""
     heat_carrier: Carrier = Carrier.UNKNOWN
     heat_limit_kwh: float | None = None
+    heat_stores: Mapping[str, HeatStore] = field(default_factory=dict)
+    shiftable: Shiftable | None = None
     demand: Demand | None = None
     shed_slot: int = -1
     shed: demand_limit.Decision | None = None
@@ -94,9 +112,15 @@ class Case:
         """Number of the decision interval that a time lies in."""
         return data_ms // (self.settings.decide_every_s * 1000)
 
+    def is_present(self, data_ms: int, now_ms: int) -> bool:
+        """Whether data of `data_ms` are no backlog; UTC milliseconds."""
+        return now_ms - data_ms <= self.settings.stale_after_s * 1000
+
     def is_due(self, data_ms: int, now_ms: int) -> bool:
-        """Whether supervisory control decides now, on data of `data_ms`, which is no backlog; UTC milliseconds."""
-        return now_ms - data_ms <= self.settings.stale_after_s * 1000 and self.slot_of(data_ms) != self.decided_slot
+        """Whether supervisory control decides now, on data of `data_ms`, of a building that it knows."""
+        if self.must_learn or not self.is_present(data_ms, now_ms):
+            return False
+        return self.slot_of(data_ms) != self.decided_slot
 
     def is_limit_due(self, data_ms: int, now_ms: int) -> bool:
         """Whether the demand limit decides now; on old data its entries run out instead."""
@@ -150,5 +174,8 @@ def cases(config: Config) -> list[Case]:
         predictive = PredictiveDecider() if settings.controller == "mpc" else None
         demand = Demand(settings.demand_limit) if settings.demand_limit else None
         lights = Lights(settings.lights) if settings.lights else None
-        found.append(Case(building, settings, calendar, predictive=predictive, demand=demand, lights=lights))
+        shiftable = Shiftable(settings.load_shift, building.id) if settings.load_shift.loads else None
+        found.append(
+            Case(building, settings, calendar, predictive=predictive, shiftable=shiftable, demand=demand, lights=lights)
+        )
     return found

@@ -54,6 +54,7 @@ def set_trust(
     if point_id and not (point_id in configured or _is_driven(registry, building_id, point_id)):
         raise NotFoundError(f"{building_id} has no point {point_id[:200]!r} that can be driven")
     with registry.together():
+        registry.hold_trust(building_id)
         trust = registry.trust(building_id)
         before = trust.mode_of(point_id) if point_id else trust.mode
         if is_raise(before, mode) and not may_raise:
@@ -126,6 +127,7 @@ def approve(
         found = registry.find_advice(advice_id)
         if found is None or building_id not in (None, found.building):
             raise NotFoundError(f"there is no advice {advice_id[:64]!r}")
+        registry.hold_trust(found.building)
         advice = registry.approve_advice(advice_id, by=by, why=why, command_id=command_id, now_ms=now_ms)
         trust = registry.trust(advice.building)
         if trust.stop is not None:
@@ -173,6 +175,9 @@ def _configured(building: Building) -> Collection[str]:
     return {
         *settings.setpoints,
         settings.supply_setpoint,
+        *settings.cooling_setpoints,
+        *(point for s in settings.air_systems for point in (s.fan, s.outdoor_air, s.supply_temperature)),
+        *(load.point for load in settings.load_shift.loads),
         *(load.point for load in sheds),
         *(light.dimmer for light in settings.lights),
     } - {""}

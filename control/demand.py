@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
-from control.demand_limit import Decision, Load, Memory, Sheddable, Window, decide, window_of_power, window_of_register
+from control.demand_limit import Decision, Load, Memory, Sheddable, Window, window_of_power, window_of_register
+from control.demand_share import decide_with
 from control.gather import judge_input
 from control.proposal import Proposal
 from control.view import NOT_MEASURED
@@ -44,7 +45,12 @@ class Demand:
         self._reported: set[str] = set()
 
     def decide(
-        self, store: ReadingStore, points: Mapping[str, Point], held: Collection[str], data_ms: int
+        self,
+        store: ReadingStore,
+        points: Mapping[str, Point],
+        held: Collection[str],
+        data_ms: int,
+        acting: Collection[str] | None = None,
     ) -> tuple[list[Proposal], Decision]:
         """What each load should be told now.
 
@@ -56,6 +62,8 @@ class Demand:
             Points that somebody overrides: they cannot be shed, so nothing is expected of them.
         data_ms
             Newest data, UTC milliseconds.
+        acting
+            Points that are shed when that is proposed; None: all. Of the others it is only said what they would do.
 
         Returns
         -------
@@ -66,11 +74,12 @@ class Demand:
         """
         limit = self.settings
         loads = [load for load in limit.loads if load.point not in held]
-        decision = decide(
+        decision = decide_with(
             limit.limit_kw,
             self._window(store, points.get(limit.meter), data_ms),
             self._loads(store, points, loads, data_ms),
             self.memory,
+            [load.point for load in loads] if acting is None else acting,
             now_ms=data_ms,
             next_decision_s=limit.decide_every_s,
         )

@@ -6,12 +6,13 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from control import correction
-from control.habit import HabitWeek
 from control.layout import (
     ZONE_CO2,
     ZONE_COOLING,
@@ -28,6 +29,7 @@ from control.learning import (
     learn_cooling_offs,
     learn_fresh_air,
     learn_habits,
+    learn_loads,
     learn_presences,
     learn_warm_ups,
 )
@@ -37,8 +39,9 @@ from control.occupancy import PRESENT_SHARE, Agenda, people_of
 from control.policies import heated_hours
 from control.proposal import Correction
 from control.record import Record
+from control.reference import Period, Reference, candidates, find, recorded_days
 from control.season import season_at
-from control.view import NOT_MEASURED, AirHabit, BuildingView, Comfort, Input, MeterGap, Occupancy, Season
+from control.view import NOT_MEASURED, BuildingView, Comfort, Input, MeterGap, Occupancy, Season
 from core.calendar import HOUR_MS, MINUTE_MS, Calendar, Step
 from core.config.control import Control
 from core.config.models import Building
@@ -47,7 +50,7 @@ from core.points import Point
 from core.readings import Quality, Reading, is_usable, quality_name
 from core.schedule import Schedule
 from predict.gap import meter_gap
-from predict.series import MAX_GAP_MS, pieces, spread, usable
+from predict.series import MAX_GAP_MS, Floats, pieces, spread, usable
 from stores.port import ReadingStore
 from stores.registry import Registry
 
@@ -60,6 +63,7 @@ CLOCK_TOLERANCE_S: Final = 300
 LEARN_DAYS: Final = 28
 _LEARN_STEP: Final = Step.MINUTE_15
 _LEARN_STEP_MS: Final = 15 * MINUTE_MS
+_NEWEST_MS: Final = 30 * MINUTE_MS
 
 
 def view_building(
@@ -94,6 +98,8 @@ def view_building(
         season = season_at(calendar.local(now_ms), settings.heating_seasons)
     latest = newest(store, layout.points, now_ms, settings.stale_after_s)
     inputs = {point_id: judge_input(latest.get(point_id), now_ms, settings.stale_after_s) for point_id in layout.points}
+    for meter in {meter.id: meter for meter in layout.loads.values()}.values():
+        inputs[meter.id] = power_now(store, meter, now_ms, settings.stale_after_s)
     note_people(layout, inputs, learnt, last_seen, now_ms)
     opening = None
     if settings.occupied:
@@ -142,17 +148,23 @@ def layout_of(building: str, settings: Control, points: Mapping[str, Point]) -> 
         return found.id if found else ""
 
     zones = []
+    known = {f"{building}/{facts.name}": facts for facts in settings.zones}
     for point_id in settings.setpoints:
         if (setpoint := points.get(point_id)) is not None:
             cooling = points.get(in_zone(setpoint, ZONE_COOLING))
+            name = setpoint.zone or setpoint.building
+            facts = known.get(name)
             zones.append(
                 ZoneLayout(
-                    setpoint.zone or setpoint.building,
+                    name,
                     setpoint,
                     cooling if cooling and cooling.id in settings.cooling_setpoints else None,
                     in_zone(setpoint, ZONE_TEMPERATURE),
                     in_zone(setpoint, ZONE_PEOPLE),
                     in_zone(setpoint, ZONE_CO2),
+                    facts.floor_area_m2 if facts else None,
+                    facts.design_people if facts else None,
+                    points.get(facts.load_meter) if facts else None,
                 )
             )
     everywhere = tuple(zone.name for zone in zones)
@@ -170,7 +182,7 @@ def layout_of(building: str, settings: Control, points: Mapping[str, Point]) -> 
     supply = points.get(settings.supply_setpoint)
     return Layout(
         building, tuple(zones), tuple(systems), settings.outdoor_temperature, settings.solar_irradiance,
-        tuple(meter for meter in settings.heat_meters if meter in points), supply,
+        tuple(meter for meter in settings.heat_meters if meter in points), supply, points.get(settings.load_meter),
     )  # fmt: skip
 
 
@@ -224,32 +236,81 @@ def find_in_zone(setpoint: Point, points: Mapping[str, Point], brick_class: str)
 
 
 def learn_building(
-    store: ReadingStore, settings: Control, calendar: Calendar, layout: Layout, now_ms: int
+    store: ReadingStore,
+    settings: Control,
+    calendar: Calendar,
+    layout: Layout,
+    now_ms: int,
+    *,
+    watched: Sequence[Period] = (),
+    known: dict[Period, Reference] | None = None,
 ) -> tuple[Learnt, dict[str, Agenda], Record]:
     """What the last weeks tell of a building, what is expected of its zones from today on, and the record of it all.
 
-    Habits come from the reference period, in which its own control ruled; without one there are none, and control
-    keeps to the comfort band alone.
+    Habits come from the configured reference period, in which its own control ruled, else from the days on which it
+    was only watched; without either there are none, and control keeps to the comfort band alone.
+
+    Parameters
+    ----------
+    watched
+        When control sent nothing, newest first.
+    known
+        What was learnt of periods that are over, for this layout; updated.
     """
+    known = {} if known is None else known
 
     def record_of(start_ms: int, end_ms: int) -> Record:
         columns = {
             point_id: store.aggregate(point_id, start_ms, end_ms, _LEARN_STEP, calendar).mean
             for point_id in layout.points
         }
+        edges = np.arange(start_ms, end_ms + 1, _LEARN_STEP_MS, dtype=np.int64)
+        for meter in layout.loads.values():
+            columns[meter.id] = _known_energy(store, meter, edges) * HOUR_MS / _LEARN_STEP_MS
         return Record(start_ms, _LEARN_STEP_MS, columns, calendar)
 
     now_ms = calendar.floor(now_ms, _LEARN_STEP)
-    record = record_of(now_ms - LEARN_DAYS * 24 * HOUR_MS, now_ms)
-    habits: dict[str, HabitWeek] = {}
-    air: dict[str, AirHabit] = {}
+    record = record_of(calendar.midnight(calendar.day_of(now_ms) - timedelta(days=LEARN_DAYS)), now_ms)
+
+    def reference_of(period: Period) -> Reference:
+        found = known.get(period)
+        if found is None:
+            part = record.between(period.start_ms, period.end_ms) or record_of(period.start_ms, period.end_ms)
+            days = recorded_days(part, [zone.heating.id for zone in layout.zones])
+            found = Reference(period, days, *learn_habits(layout, part, _opening(settings, part)))
+            if found.is_closed(now_ms):
+                known[period] = found
+        return found
+
+    reference: Reference | None
     if settings.reference_start and settings.reference_end:
-        reference = record_of(calendar.midnight(settings.reference_start), calendar.midnight(settings.reference_end))
-        habits, air = learn_habits(layout, reference)
-    warm_ups, presences = learn_warm_ups(layout, record), learn_presences(layout, record)
-    cool_downs, fresh = learn_cool_downs(layout, record), learn_fresh_air(layout, record)
-    learnt = Learnt(warm_ups, presences, habits, air, fresh, cool_downs, learn_cooling_offs(layout, record))
+        bounds = calendar.midnight(settings.reference_start), calendar.midnight(settings.reference_end)
+        reference = reference_of(Period(*bounds))
+    else:
+        reference = find(candidates(watched, calendar), reference_of)
+    if reference is not None:
+        first, last = (calendar.day_of(t) for t in (reference.period.start_ms, reference.period.end_ms - 1))
+        log.info("habits_learnt building=%s from=%s to=%s days=%d", layout.building, first, last, reference.days)
+    learnt = Learnt(
+        learn_warm_ups(layout, record),
+        learn_presences(layout, record),
+        reference.habits if reference else {},
+        reference.air_habits if reference else {},
+        learn_fresh_air(layout, record),
+        learn_loads(layout, record),
+        cool_downs=learn_cool_downs(layout, record),
+        cooling_off_per_h=learn_cooling_offs(layout, record),
+    )
     return learnt, agendas(layout, learnt, calendar, now_ms), record
+
+
+def _opening(settings: Control, record: Record) -> Floats | None:
+    """1 in the hours that people have entered, else 0, by step; None: none were."""
+    if not settings.occupied:
+        return None
+    hours = Schedule(0.0, settings.occupied)
+    times = range(record.start_ms, record.start_ms + len(record) * record.step_ms, record.step_ms)
+    return np.array([float(hours.value_at(time_ms, record.calendar) > 0) for time_ms in times])
 
 
 def with_registers(store: ReadingStore, record: Record, meters: Sequence[str], points: Mapping[str, Point]) -> Record:
@@ -260,14 +321,33 @@ def with_registers(store: ReadingStore, record: Record, meters: Sequence[str], p
     edges = record.start_ms + np.arange(len(record) + 1, dtype=np.int64) * record.step_ms
     columns = dict(record.columns)
     for meter_id in meters:
-        series = usable(store.read(meter_id, int(edges[0]) - MAX_GAP_MS, int(edges[-1]) + MAX_GAP_MS))
-        try:
-            kwh = spread(*pieces(series, points[meter_id]), edges).kwh
-        except DomainError as error:
-            log.warning("heat_meter_unusable meter=%s code=%s reason=%r", meter_id, error.code, error.message)
-            kwh = np.full(len(record), np.nan)
+        kwh = _known_energy(store, points[meter_id], edges)
         columns[meter_id] = np.where(np.isfinite(kwh), np.cumsum(np.nan_to_num(kwh)), np.nan)
     return replace(record, columns=columns)
+
+
+def power_now(store: ReadingStore, meter: Point, now_ms: int, stale_after_s: int) -> Input:
+    """What a meter drew on average in the last half hour that it tells of, kW."""
+    series = usable(store.read(meter.id, now_ms - stale_after_s * 1000 - _NEWEST_MS, now_ms + 1))
+    try:
+        starts, ends, kwh = pieces(series, meter)
+    except DomainError as error:
+        return Input(None, error.message)
+    if not len(ends) or now_ms - ends[-1] > stale_after_s * 1000:
+        return Input(None, f"{meter.id} tells of no energy for {stale_after_s / 60:.0f} min")
+    end_ms = int(ends[-1])
+    found = float(spread(starts, ends, kwh, np.array([end_ms - _NEWEST_MS, end_ms], np.int64)).kwh[0])
+    return Input(found * HOUR_MS / _NEWEST_MS) if math.isfinite(found) else Input(None, f"{meter.id} has gaps")
+
+
+def _known_energy(store: ReadingStore, meter: Point, edges: NDArray[np.int64]) -> Floats:
+    """Energy of each step, kWh, whatever a meter gives: power, amounts or a total; NaN where it is not known."""
+    series = usable(store.read(meter.id, int(edges[0]) - MAX_GAP_MS, int(edges[-1]) + MAX_GAP_MS))
+    try:
+        return spread(*pieces(series, meter), edges).kwh
+    except DomainError as error:
+        log.warning("meter_unusable meter=%s code=%s reason=%r", meter.id, error.code, error.message)
+        return np.full(len(edges) - 1, np.nan)
 
 
 def heating_gaps(

@@ -27,8 +27,10 @@ class ZoneLayout:
         Set-points that may be driven.
     temperature, people, co2
         Point ids of the sensors; empty: none.
-    floor_area_m2
-        None: not known.
+    floor_area_m2, design_people
+        Its floor, and the most people that it was designed for; None: not known.
+    load
+        Meter of its electricity, which tells of people; None: there is none.
     """
 
     name: str
@@ -38,6 +40,13 @@ class ZoneLayout:
     people: str = ""
     co2: str = ""
     floor_area_m2: float | None = None
+    design_people: float | None = None
+    load: Point | None = None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether its people are counted, or told by carbon dioxide."""
+        return bool(self.people or self.co2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,8 @@ class Layout:
         Point ids of the registers that count what heating takes, kWh.
     supply_water
         Supply water temperature set-point that may be driven.
+    load
+        Meter of its electricity, which tells of people where nobody counts them; None: there is none.
     """
 
     building: str
@@ -83,6 +94,7 @@ class Layout:
     sun: str = ""
     heat_meters: tuple[str, ...] = ()
     supply_water: Point | None = None
+    load: Point | None = None
 
     @property
     def driven(self) -> tuple[Point, ...]:
@@ -92,9 +104,17 @@ class Layout:
         return tuple(point for point in (*found, self.supply_water) if point is not None)
 
     @property
+    def loads(self) -> dict[str, Point]:
+        """Meters that tell of people, by zone name; the building's for zones without one, where nobody counts."""
+        own = {zone.name: zone.load for zone in self.zones if zone.load is not None and not zone.is_counted}
+        if self.load is None or any(zone.is_counted for zone in self.zones):
+            return own
+        return {zone.name: own.get(zone.name, self.load) for zone in self.zones}
+
+    @property
     def points(self) -> tuple[str, ...]:
         """Ids of everything that decisions look at."""
-        found = [self.outdoor, self.sun, *self.heat_meters]
+        found = [self.outdoor, self.sun, *self.heat_meters, *(meter.id for meter in self.loads.values())]
         for zone in self.zones:
             found += [zone.heating.id, zone.cooling.id if zone.cooling else "", zone.temperature, zone.people, zone.co2]
         for system in self.systems:

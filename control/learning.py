@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from control.habit import HabitWeek, learn_air_habit, learn_habit
 from control.layout import Layout, ZoneLayout
 from control.occupancy import Agenda, Presence, agenda, fresh_co2_ppm, joined, learn_presence, people_of_co2, usual_peak
 from control.optimum_stop import learn_cooling_off
+from control.presence import Levels, learn_levels, learn_presence_of_load, shares_of_load
 from control.record import Record
 from control.view import COOL_DOWN, AirHabit, WarmUp
 from control.warmup import find_mornings, learn_warm_up
@@ -25,9 +26,11 @@ class Learnt:
     Attributes
     ----------
     presences
-        Of the zones whose people are counted, or told by carbon dioxide.
+        Of the zones whose people are counted, or told by carbon dioxide or by the electricity they use.
     fresh_ppm
         Carbon dioxide of each zone while nobody is there, where it tells of people.
+    loads
+        What each zone's meter reads without people and with them, where it tells of people.
     cooling_off_per_h
         Share of its difference to outdoors that a zone loses in an hour without heating, where it is known.
     """
@@ -37,6 +40,7 @@ class Learnt:
     habits: Mapping[str, HabitWeek] = field(default_factory=dict)
     air_habits: Mapping[str, AirHabit] = field(default_factory=dict)
     fresh_ppm: Mapping[str, float] = field(default_factory=dict)
+    loads: Mapping[str, Levels] = field(default_factory=dict)
     cool_downs: Mapping[str, WarmUp] = field(default_factory=dict)
     cooling_off_per_h: Mapping[str, float] = field(default_factory=dict)
 
@@ -78,9 +82,13 @@ def learn_cooling_offs(layout: Layout, record: Record) -> dict[str, float]:
 
 
 def learn_presences(layout: Layout, record: Record) -> dict[str, Presence]:
-    """The week of each zone whose people are counted, or told by carbon dioxide."""
+    """The week of each zone whose people are counted, or told by carbon dioxide or by the electricity they use."""
     fresh = learn_fresh_air(layout, record)
-    return {
+    told = {
+        name: learn_presence_of_load(record, record.of(layout.loads[name].id), levels)
+        for name, levels in learn_loads(layout, record).items()
+    }
+    return told | {
         zone.name: learn_presence(record, _people(zone, record, fresh))
         for zone in layout.zones
         if zone.people or zone.name in fresh
@@ -93,10 +101,32 @@ def learn_fresh_air(layout: Layout, record: Record) -> dict[str, float]:
     return {name: ppm for name, ppm in found.items() if ppm is not None}
 
 
-def learn_habits(layout: Layout, record: Record) -> tuple[dict[str, HabitWeek], dict[str, AirHabit]]:
-    """What zones and air systems did by themselves; only from a record of before they were driven."""
+def learn_loads(layout: Layout, record: Record) -> dict[str, Levels]:
+    """What meters read without people and with them, by zone name; of zones of which nothing better tells."""
+    meters = {meter.id: learn_levels(record, record.of(meter.id)) for meter in layout.loads.values()}
+    return {name: levels for name, meter in layout.loads.items() if (levels := meters[meter.id]) is not None}
+
+
+def learn_habits(
+    layout: Layout, record: Record, opening: Floats | None = None
+) -> tuple[dict[str, HabitWeek], dict[str, AirHabit]]:
+    """What zones and air systems did by themselves; only from a record of before they were driven.
+
+    Parameters
+    ----------
+    opening
+        1 in the hours that people have entered, else 0, shape (n,): what counts where nothing tells of people. Without
+        either only heating set-points have habits, by the time of the week: what cooling and air were with people there
+        nobody knows.
+    """
     shares = _shares(layout, record)
-    whole = np.max(list(shares.values()), axis=0) if shares else np.ones(len(record))
+    whole = np.max(list(shares.values()), axis=0) if shares else opening
+    if whole is None:
+        unknown, always = np.full(len(record), np.nan), np.ones(len(record))
+        return {
+            zone.name: learn_habit(record, always, record.of(zone.heating.id), unknown, record.of(zone.temperature))
+            for zone in layout.zones
+        }, {system.name: AirHabit() for system in layout.systems}
     habits = {
         zone.name: learn_habit(
             record,
@@ -128,13 +158,20 @@ def agendas(layout: Layout, learnt: Learnt, calendar: Calendar, now_ms: int) -> 
     whole = joined(list(known.values()))
     if whole is None:
         return {}
+    if not any(zone.is_counted for zone in layout.zones):
+        # Only a counter says that nobody uses a zone.
+        whole = replace(whole, peak=max(plan.peak for plan in known.values()))
     return {zone.name: known.get(zone.name, whole) for zone in layout.zones}
 
 
 def _shares(layout: Layout, record: Record) -> dict[str, Floats]:
     shares = {}
     fresh = learn_fresh_air(layout, record)
+    loads = learn_loads(layout, record)
     for zone in layout.zones:
+        if zone.name in loads:
+            shares[zone.name] = shares_of_load(record.of(layout.loads[zone.name].id), loads[zone.name])
+            continue
         people = _people(zone, record, fresh)
         peak = usual_peak(record, people)
         if peak > 0:

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from control.optimum_start import rate_k_per_h
 from control.proposal import Proposal
-from control.view import Input
+from control.target import occupied_target_c
+from control.view import BuildingView, Heating, Input, Zone
 from core.calendar import HOUR_MS
 from core.errors import DomainError
 from core.points import Point
@@ -23,6 +25,8 @@ from core.tariff import RateKind, Vector
 NAME: Final = "load-shift"
 WORTH_SHARE: Final = 0.05
 """Warming ahead must save this share of what it costs: capacity and time constant are estimates."""
+MASS_SHARE: Final = 0.5
+"""The same in the loop: walls take up heat with the room, and give it back when nobody needs it."""
 LEAST_KELVIN: Final = 0.2
 """Less than this no thermostat notices."""
 
@@ -182,6 +186,8 @@ class Store:
         How fast it warms up, kelvin per hour.
     most_k
         Never warmed by more than this.
+    worth_share
+        Warming ahead must save this share of what it costs.
     """
 
     point: Point
@@ -191,6 +197,7 @@ class Store:
     time_constant_h: float
     warm_up_k_h: float = 1.0
     most_k: float = 1.5
+    worth_share: float = WORTH_SHARE
 
     def __post_init__(self) -> None:
         if min(self.capacity_kwh_k, self.time_constant_h, self.warm_up_k_h, self.most_k) <= 0:
@@ -241,7 +248,7 @@ def warm_ahead(store: Store, cost: Vector, outdoor_c: float, *, now_ms: int, is_
         if math.isnan(value) or kelvin >= most_k:
             break
         put_in = [c * math.exp((start - s) / HOUR_MS / tau_h) for s, _, c in slots[:j]]
-        if value <= put_in[0] + WORTH_SHARE * abs(put_in[0]):
+        if value <= put_in[0] + store.worth_share * abs(put_in[0]):
             continue
         cheaper_later = sum(1 for other in put_in[1:] if other <= put_in[0])  # a NaN is never cheaper
         if not is_warmed and cheaper_later >= needed_steps:
@@ -270,7 +277,51 @@ def propose_warming(
         f"{_amount(cost.at(now_ms), cost)} now and up to {_amount(max(ahead), cost)} later; saves about "
         f"{_amount(warming.saving, cost)}."
     )
-    return Proposal(store.point, round(value_c, 2), NAME, why)
+    effect = f"Saves about {_amount(warming.saving, cost)}, and people stay within their comfort band."
+    return Proposal(store.point, round(value_c, 2), NAME, why, effect=effect)
+
+
+def propose(view: BuildingView) -> list[Proposal]:
+    """Raised set-points of occupied zones that store heat for dearer hours before their people leave.
+
+    Empty zones are left to the others: they stand above their set-back for hours and need no heat to store.
+    """
+    shift = view.shift
+    if shift is None or shift.most_k == 0 or view.season.heating is not Heating.ALLOWED or view.season.setback_only:
+        return []
+    found = []
+    for zone in view.zones:
+        store = _store_of(view, zone)
+        if store is None:
+            continue
+        cost = shift.cost if zone.occupancy.changes_ms is None else _until(shift.cost, zone.occupancy.changes_ms)
+        held_c = zone.setpoint_now.value
+        is_warmed = held_c is not None and held_c >= store.target_c + LEAST_KELVIN / 2
+        proposal = propose_warming(store, cost, view.outdoor, zone.temperature, now_ms=view.now_ms, is_warmed=is_warmed)
+        if proposal is not None:
+            found.append(proposal)
+    return found
+
+
+def _store_of(view: BuildingView, zone: Zone) -> Store | None:
+    """An occupied zone that is known well enough, with room in its comfort band."""
+    known = view.shift.stores.get(zone.name) if view.shift is not None else None
+    if view.shift is None or known is None or not zone.occupancy.is_occupied or not zone.is_used:
+        return None
+    target_c = occupied_target_c(view, zone)
+    if zone.temperature.value is None or target_c >= view.comfort.maximum_c:
+        return None
+    rate = rate_k_per_h(zone.warm_up, zone.temperature.value, view.outdoor.value)
+    return Store(
+        zone.setpoint, target_c, view.comfort.maximum_c, known.capacity_kwh_k, known.time_constant_h, rate,
+        view.shift.most_k, MASS_SHARE,
+    )  # fmt: skip
+
+
+def _until(cost: Vector, end_ms: int) -> Vector:
+    """The steps that end before a time."""
+    count = sum(1 for edge in cost.edges_ms[1:] if edge <= end_ms)
+    return Vector(cost.kind, cost.edges_ms[: count + 1], cost.values[:count], cost.sources[:count])
 
 
 def _ahead(cost: Vector, now_ms: int) -> Sequence[float]:

@@ -4,45 +4,37 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from broker.client import BrokerClient, Message
 from control.advice import obey_stop, settle
 from control.case import Case, cases
 from control.cooling import keep_clear
+from control.cost_ahead import cost_ahead
 from control.dispatch import Dispatcher, is_result
 from control.gap_action import corrections_of
-from control.gather import (
-    heated_today_h,
-    heating_gaps,
-    layout_of,
-    learn_building,
-    view_building,
-    with_registers,
-)
-from control.layout import Layout
+from control.gather import heated_today_h, heating_gaps, layout_of, view_building
+from control.heat_store import Shift
+from control.learner import Learner
 from control.ledger import Ledger
 from control.mpc.decider import PredictiveDecider
-from control.mpc.price import carrier_of, heat_limit_kwh, prices_ahead
-from control.occupancy import opening_agenda
+from control.mpc.price import prices_ahead
 from control.policies import bound, season_of
 from control.proposal import Proposal
-from control.record import Record
 from control.trial import stand_down
+from control.trust import effective_mode
 from control.view import BuildingView
 from core.calendar import HOUR_MS
 from core.clock import Clock
 from core.codec import Stored, decode_message
 from core.config.models import Config
 from core.errors import CodecError, DomainError, PromessaError, UnavailableError
-from core.points import Point
 from core.policy import Aspect, resolve
 from core.priority import Slot
-from core.schedule import Schedule
 from core.topics import Channel, Topic, every, parse_topic
 from stores.port import ReadingStore
-from stores.registry import Registry, WorkState
+from stores.registry import Registry, TrustMode, WorkState
 
 log = logging.getLogger("promessa.control")
 
@@ -113,6 +105,8 @@ class Control:
         self._ledgers = {case.building.id: Ledger(registry, case.building.id) for case in self._cases}
         self._inbox: list[Message] = []
         self._data_ms: dict[str, int] = {}
+        self._learner = Learner(store, registry)
+        self._is_in_a_hurry = False
         self._dispatched_ms = 0
         self.decisions: dict[str, Decision] = {}
         self.client = connect(self._inbox.append)
@@ -122,18 +116,21 @@ class Control:
     def pump(self, timeout_s: float) -> int:
         """Turn MQTT, decide what is due, send and follow commands; returns the number of decisions.
 
-        When store or registry do not answer, what could not be done is done at a later call.
+        When store or registry do not answer, what could not be done is done at a later call. No more than one building
+        is learnt in a turn, after everything else; while others wait for that, no turn waits for messages.
         """
-        self.client.pump(timeout_s)
+        self.client.pump(0.0 if self._is_in_a_hurry else timeout_s)
+        self._is_in_a_hurry = False
         try:
             self.dispatcher.note_sent()
             results = self._read_inbox()
             decided = self._decide_what_is_due()
             now_ms = self._clock.now_ms()
             if decided or results or abs(now_ms - self._dispatched_ms) >= _DISPATCH_EVERY_MS:
-                self._dispatched_ms = now_ms
-                self._obey_stops()
-                self.dispatcher.dispatch()
+                self._dispatch(now_ms)
+            if self._learn_one() and (late := self._decide_what_is_due()):
+                decided += late
+                self._dispatch(self._clock.now_ms())
         except UnavailableError as error:
             log.warning("control_waits code=%s reason=%r", error.code, error.message)
             return 0
@@ -158,6 +155,25 @@ class Control:
         self._inbox.clear()
         return len(results)
 
+    def _dispatch(self, now_ms: int) -> None:
+        self._dispatched_ms = now_ms
+        self._obey_stops()
+        self.dispatcher.dispatch()
+
+    def _learn_one(self) -> bool:
+        """Learn the building that needs it most; whether one could be learnt."""
+        case = self._learner.next(self._cases, self._data_ms, self._clock.now_ms())
+        if case is None:
+            return False
+        try:
+            is_learnt = self._try(lambda case: self._learner.learn(case, self._data_ms[case.site]), case)
+        except UnavailableError as error:
+            log.warning("decision_waits code=%s reason=%r", error.code, error.message)
+            case.failed_slot = -1
+            return False
+        self._is_in_a_hurry = True
+        return is_learnt
+
     def _note_stored(self, message: Message) -> None:
         try:
             address: Topic = parse_topic(message.topic)
@@ -181,7 +197,8 @@ class Control:
                     continue
                 if case.is_due(data_ms, now_ms):
                     decided += self._try(self._decide, case)
-                    case.decided_slot = case.slot_of(data_ms)
+                    if not case.must_learn:
+                        case.decided_slot = case.slot_of(data_ms)
                 if case.demand is not None:
                     case.demand.note_late((now_ms - data_ms) / 1000)
                 if case.is_limit_due(data_ms, now_ms):
@@ -194,23 +211,30 @@ class Control:
             log.warning("decision_waits code=%s reason=%r", error.code, error.message)
         return decided
 
-    def _try(self, decide_on: Callable[[Case], None], case: Case) -> bool:
+    def _try(self, decide_on: Callable[[Case], bool | None], case: Case) -> bool:
         """One building that cannot be decided does not keep the others waiting; it is tried again at its next time."""
         try:
-            decide_on(case)
+            return decide_on(case) is not False
         except UnavailableError:
             raise
         except PromessaError as error:
             log.error("decision_failed building=%s code=%s reason=%r", case.building.id, error.code, error.message)  # noqa: TRY400 - our own errors name their cause
             return False
-        return True
 
-    def _decide(self, case: Case) -> None:
+    def _decide(self, case: Case) -> bool:
+        """Decide for a building; False: it has points that nothing was learnt of yet."""
         building_id = case.building.id
         data_ms = self._data_ms[case.site]
         points = {point.id: point for point in self._registry.points(building_id)}
         layout = layout_of(building_id, case.settings, points)
-        self._refresh(case, layout, points, data_ms)
+        if case.layout != layout:
+            case.must_learn = True
+            return False
+        if case.gaps_hour != (hour := data_ms // HOUR_MS):
+            case.gaps = heating_gaps(
+                self._store, self._registry, case.building, case.calendar, points=points, now_ms=data_ms
+            )
+            case.gaps_hour = hour
         rules = [record.value for record in self._registry.policies(building_id)]
         holds = resolve(rules, building_id, case.calendar.local(data_ms))
         case.heated_h = None
@@ -227,7 +251,15 @@ class Control:
         )  # fmt: skip
         if case.predictive is not None:
             self._plan_ahead(case, case.predictive, data_ms)
+        view = replace(view, shift=self._shift(case, data_ms))
         proposals, memory = case.decider(view)
+        held = view.device_values()
+        if case.shiftable is not None:
+            moved, told = case.shiftable.decide(
+                self._store, self._registry, points, case.calendar, now_ms=data_ms,
+                stale_after_s=case.settings.stale_after_s,
+            )  # fmt: skip
+            proposals, held = proposals + moved, held | told
         if case.predictive is not None and case.predictive.spoke != case.spoke:
             case.spoke = case.predictive.spoke
             log.info("planned building=%s text=%r", building_id, case.spoke)
@@ -240,40 +272,24 @@ class Control:
         proposals = stand_down(self._registry.running_trial(building_id), proposals, data_ms)
         command_ids = settle(
             self._registry, self._ledgers[building_id], case.settings, proposals,
-            building=building_id, device_values=view.device_values(), now_ms=self._clock.now_ms(),
+            building=building_id, device_values=held, now_ms=self._clock.now_ms(),
             is_about=case.is_supervised,
         )  # fmt: skip
         case.memory = memory
         self.decisions[building_id] = Decision(view, proposals, command_ids)
         log.info("decided building=%s proposals=%d commands=%d", building_id, len(proposals), len(command_ids))
+        return True
 
-    def _refresh(self, case: Case, layout: Layout, points: dict[str, Point], data_ms: int) -> None:
-        """Learn again once a local day, measure the gap again once an hour."""
-        day, hour = case.calendar.day_of(data_ms), data_ms // HOUR_MS
-        if (case.learnt_on, case.layout) != (day, layout):
-            case.learnt, case.plans, record = learn_building(self._store, case.settings, case.calendar, layout, data_ms)
-            if case.predictive is not None:
-                self._learn_twins(case, case.predictive, layout, record, points, data_ms)
-            case.learnt_on, case.layout = day, layout
-        if case.gaps_hour != hour:
-            case.gaps = heating_gaps(
-                self._store, self._registry, case.building, case.calendar, points=points, now_ms=data_ms
-            )
-            case.gaps_hour = hour
-
-    def _learn_twins(
-        self, case: Case, predictive: PredictiveDecider, layout: Layout, record: Record, points: dict[str, Point],
-        data_ms: int,
-    ) -> None:  # fmt: skip
-        record = with_registers(self._store, record, layout.heat_meters, points)
-        agendas = case.plans
-        if case.settings.occupied:
-            opening = opening_agenda(Schedule(0.0, case.settings.occupied), case.calendar, data_ms)
-            agendas = {zone.name: opening for zone in layout.zones}
-        predictive.learn(layout, record, agendas)
-        limit = case.settings.demand_limit
-        case.heat_carrier = carrier_of(layout.heat_meters, points)
-        case.heat_limit_kwh = heat_limit_kwh(limit.limit_kw if limit else None, case.heat_carrier, layout, record)
+    def _shift(self, case: Case, data_ms: int) -> Shift | None:
+        """What heat costs in the next day, where there are zones to store it in."""
+        if not case.heat_stores:
+            return None
+        settings = case.settings.load_shift
+        cost = cost_ahead(
+            self._registry, case.building.id, case.heat_carrier, case.calendar,
+            start_ms=data_ms, end_ms=data_ms + 24 * HOUR_MS, eur_per_tonne=settings.carbon_eur_per_tonne,
+        )  # fmt: skip
+        return None if cost is None else Shift(cost, case.heat_stores, settings.most_k)
 
     def _plan_ahead(self, case: Case, predictive: PredictiveDecider, data_ms: int) -> None:
         """Tell predictive control what heat will cost."""
@@ -293,7 +309,14 @@ class Control:
             standing = {point: ledger.standing(point, Slot.DEMAND_LIMIT) for point in loads}
             demand.resume([p for p, found in standing.items() if found is not None and found.asks(now_ms)], data_ms)
         points = {point.id: point for point in self._registry.points(building_id)}
-        proposals, case.shed = demand.decide(self._store, points, held, data_ms)
+        trust = self._registry.trust(building_id)
+        acting = {
+            point
+            for point in loads
+            if effective_mode(case.settings.mode, trust, point) is TrustMode.DRIVE
+            or ((found := ledger.standing(point, Slot.DEMAND_LIMIT)) is not None and found.asks(now_ms))
+        }
+        proposals, case.shed = demand.decide(self._store, points, held, data_ms, acting)
         proposals = self._bound(case, proposals, data_ms)
         command_ids = settle(
             self._registry, ledger, case.settings, proposals,

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from control.layout import Layout, SystemLayout, ZoneLayout
 from control.learning import Learnt
 from control.memory import Memory
-from control.occupancy import Agenda, occupancy_at, people_of
+from control.occupancy import Agenda, Presence, occupancy_at, people_of
+from control.presence import occupancy_of_load
 from control.proposal import Correction
 from control.record import day_and_minute
 from control.view import (
@@ -61,19 +62,27 @@ def observe(
     def measured(point_id: str) -> Input:
         return inputs.get(point_id, NOT_MEASURED) if point_id else NOT_MEASURED
 
+    loads = layout.loads
+
+    def occupancy_of(item: ZoneLayout, people: Input) -> Occupancy:
+        if opening is not None:
+            return opening
+        plan = plans.get(item.name)
+        if plan is None:
+            return Occupancy(is_occupied=True, changes_ms=None)  # nothing is known of it: as if people were there
+        levels, meter = learnt.loads.get(item.name), loads.get(item.name)
+        if levels is not None and meter is not None:
+            return occupancy_of_load(plan, measured(meter.id).value, levels, now_ms)
+        return occupancy_at(plan, people.value, last_seen.get(item.name), now_ms)
+
     def zone_of(item: ZoneLayout) -> Zone:
         plan = plans.get(item.name)
         people = people_of(measured(item.people), measured(item.co2), learnt.fresh_ppm.get(item.name))
-        occupancy = opening
-        if occupancy is None:
-            occupancy = (
-                Occupancy(is_occupied=True, changes_ms=None)  # nothing is known of it: as if people were there
-                if plan is None
-                else occupancy_at(plan, people.value, last_seen.get(item.name), now_ms)
-            )
+        occupancy = occupancy_of(item, people)
         week = learnt.habits.get(item.name)
         ahead_ms = now_ms if occupancy.is_occupied else occupancy.changes_ms or now_ms
         presence = learnt.presences.get(item.name)
+        is_designed_for = presence is None and bool(item.design_people)
         return Zone(
             item.name,
             item.heating,
@@ -84,12 +93,12 @@ def observe(
             Habit() if week is None else week.at(*day_and_minute(calendar, ahead_ms)),
             item.cooling,
             measured(item.cooling.id) if item.cooling else NOT_MEASURED,
-            presence.peak if presence and item.people else 0.0,
+            _most_people(item, presence),
             item.floor_area_m2,
             measured(item.co2),
             cool_down=learnt.cool_downs.get(item.name, COOL_DOWN),
             cooling_off_per_h=learnt.cooling_off_per_h.get(item.name),
-            is_used=opening is not None or plan is None or plan.peak > 0,
+            is_used=opening is not None or plan is None or plan.peak > 0 or is_designed_for,
         )
 
     def system_of(item: SystemLayout) -> AirSystem:
@@ -119,3 +128,10 @@ def observe(
         corrections=corrections,
         memory=memory,
     )
+
+
+def _most_people(zone: ZoneLayout, presence: Presence | None) -> float:
+    """Counted, else designed for; 0: nobody knows."""
+    if zone.people and presence is not None and presence.peak > 0:
+        return presence.peak
+    return zone.design_people or 0.0

@@ -49,6 +49,14 @@ class Record:
         values = self.columns.get(point_id or "")
         return np.full(len(self), np.nan) if values is None else values
 
+    def between(self, start_ms: int, end_ms: int) -> Record | None:
+        """The part from one step to another (UTC milliseconds, half open); None where it is not wholly recorded."""
+        first, last = ((time_ms - self.start_ms) // self.step_ms for time_ms in (start_ms, end_ms))
+        if not 0 <= first < last <= len(self):
+            return None
+        part = {name: values[first:last] for name, values in self.columns.items()}
+        return Record(start_ms, self.step_ms, part, self.calendar)
+
     @cached_property
     def _local(self) -> tuple[Ints, Ints, Ints]:
         kinds, minutes, days = [], [], []

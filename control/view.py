@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from control.heat_store import Shift
 from control.memory import Memory
 from control.proposal import Correction, Planned
 from core.calendar import Calendar
@@ -300,6 +301,8 @@ class BuildingView:
         Set-points and schedules that a gap was explained by, to be put right; see `control.gap_action`.
     plan
         What predictive control wants, by set-point id; a zone without one is left to the rules.
+    shift
+        What heat costs and which zones can store it; None: nothing is shifted.
     """
 
     building: str
@@ -314,6 +317,7 @@ class BuildingView:
     gaps: tuple[MeterGap, ...] = ()
     corrections: tuple[Correction, ...] = ()
     plan: Mapping[str, Planned] = field(default_factory=dict)
+    shift: Shift | None = None
     memory: Memory = field(default_factory=Memory)
 
     def device_values(self) -> dict[str, float]:

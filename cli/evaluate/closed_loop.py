@@ -265,8 +265,8 @@ class Supervisor:
             habits,
             air,
             learn_fresh_air(self.layout, record),
-            learn_cool_downs(self.layout, record),
-            learn_cooling_offs(self.layout, record),
+            cool_downs=learn_cool_downs(self.layout, record),
+            cooling_off_per_h=learn_cooling_offs(self.layout, record),
         )
         self._plans = agendas(self.layout, self.learnt, self.calendar, now_ms)
         if isinstance(self.decider, Learner):

@@ -8,6 +8,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from core.config.load_shift import LoadShift
+from core.config.zone import Zone
 from core.errors import DomainError
 from core.schedule import Block, minute_of_day
 
@@ -228,12 +230,17 @@ class Control(_Section, frozen=True, kw_only=True):
         Zone air heating temperature set-points it may drive (point ids).
     cooling_setpoints
         Zone air cooling temperature set-points it may drive (point ids).
+    zones
+        What is known of zones beside their points.
+    load_meter
+        Point id of a meter of the building's electricity, without heating and cooling: it tells of people where nobody
+        counts them; empty: none.
     air_systems
         Air handling units it may drive.
     reference_start, reference_end
         Local dates, half open, in which the building's own control ruled: what it held then is the measure of equal
-        comfort. Without them set-points follow the comfort band alone, and cooling set-points and air systems are left
-        alone.
+        comfort. Without them it is what was held while control only watched (`control.reference`); without that
+        set-points follow the comfort band alone, and cooling set-points and air systems are left alone.
     supply_setpoint
         Supply water temperature set-point it may drive; empty: none.
     outdoor_temperature
@@ -252,6 +259,8 @@ class Control(_Section, frozen=True, kw_only=True):
         Point ids of the meters that count what heating takes; predictive control only.
     demand_limit
         None: there is none.
+    load_shift
+        How far rooms and loads follow prices and carbon.
     lights
         Lamps that it may dim.
     light_every_s
@@ -266,6 +275,8 @@ class Control(_Section, frozen=True, kw_only=True):
     coast: float = 0.0
     setpoints: list[str] = []
     cooling_setpoints: list[str] = []
+    zones: list[Zone] = []
+    load_meter: str = ""
     air_systems: list[AirSystem] = []
     reference_start: dt.date | None = None
     reference_end: dt.date | None = None
@@ -278,12 +289,18 @@ class Control(_Section, frozen=True, kw_only=True):
     solar_irradiance: str = ""
     heat_meters: list[str] = []
     demand_limit: DemandLimit | None = None
+    load_shift: LoadShift = LoadShift()
     lights: list[Light] = []
     light_every_s: int = 60
 
     def __post_init__(self) -> None:
         if len({light.dimmer for light in self.lights}) < len(self.lights):
             raise DomainError("a dimmer stands twice among the lights")
+        others = {*self.setpoints, *self.cooling_setpoints, self.supply_setpoint}
+        others |= {light.dimmer for light in self.lights}
+        others |= {p for s in self.air_systems for p in (s.fan, s.outdoor_air, s.supply_temperature)}
+        if twice := [load.point for load in self.load_shift.loads if load.point in others]:
+            raise DomainError(f"load_shift: {', '.join(twice)} is driven by other strategies already")
         if min(self.light_every_s, self.decide_every_s, self.stale_after_s) <= 0:
             raise DomainError("light_every_s, decide_every_s and stale_after_s are above 0")
         if not self.setback <= self.comfort_minimum <= self.comfort_maximum:
@@ -297,6 +314,11 @@ class Control(_Section, frozen=True, kw_only=True):
         if (start is None) != (end is None) or (start is not None and end is not None and start >= end):
             raise DomainError(f"a reference period has a start and a later end, not {start} and {end}")
         known = {"/".join(setpoint.split("/")[2:-1]) for setpoint in self.setpoints}
+        named = [zone.name for zone in self.zones]
+        if len(set(named)) < len(named):
+            raise DomainError("a zone stands twice among the zones")
+        if unknown := [name for name in named if name not in known]:
+            raise DomainError(f"zones: {', '.join(unknown)}, where no set-point may be driven")
         for system in self.air_systems:
             unknown = [zone for zone in system.zones if zone not in known]
             if unknown:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -12,6 +12,9 @@ from core.config.control import Control
 from core.errors import DomainError, SecretMissingError
 from core.points import Counter, Limits, Measure, Plausible, Point, check_name, check_point_id
 from core.schedule import Schedule
+
+_ROUNDED: Final = 1.02
+"""Areas of zones are rounded; together they may come to so much of the building's."""
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -115,6 +118,9 @@ class Building(_Section, frozen=True, kw_only=True):
         check_name(site, "site"), check_name(name, "building")
         for meter in self.meters:
             check_point_id(meter)
+        zones_m2 = sum(zone.floor_area_m2 or 0.0 for zone in self.control.zones) if self.control else 0.0
+        if self.floor_area_m2 is not None and zones_m2 > _ROUNDED * self.floor_area_m2:
+            raise DomainError(f"{self.id}: its zones have {zones_m2:g} m², more than its own {self.floor_area_m2:g} m²")
 
 
 class DevicePoint(_Section, frozen=True, kw_only=True):

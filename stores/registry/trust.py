@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, func, select, text
 
 from core.errors import ConflictError, DomainError
 from stores.registry.control_tables import control_stop, trust
@@ -16,6 +16,9 @@ from stores.registry.database import Database
 from stores.registry.tables import point
 
 log = logging.getLogger("promessa.stores")
+
+# Any number that no other lock of two numbers in the database begins with.
+_TRUST_LOCK: Final = 0x54525354
 
 
 class TrustMode(StrEnum):
@@ -128,6 +131,15 @@ class Trusts(Database):
         with self._read() as connection:
             return _trust(connection, building)
 
+    def hold_trust(self, building: str) -> None:
+        """Keep everybody else who holds it from going on until this transaction ends; call it within `together`, first.
+
+        Whoever decides by the trust of a building and whoever changes it come one after the other then: what was read
+        is still so when it is acted on.
+        """
+        with self._write() as connection:
+            _hold(connection, building)
+
     def set_trust(
         self,
         building: str,
@@ -161,6 +173,7 @@ class Trusts(Database):
             raise DomainError("off is said by the configuration; stop control instead, or set advise")
         _need_words(by, why)
         with self._write() as connection:
+            _hold(connection, building)
             known = _trust(connection, building)
             before = known.mode_of(point_id) if point_id else known.mode
             covers: list[str] = []
@@ -200,6 +213,7 @@ class Trusts(Database):
         """
         _need_words(by, why)
         with self._write() as connection:
+            _hold(connection, building)
             return _put_stop(connection, StopChange(building, True, now_ms, by, why))
 
     def release_control(self, building: str, *, by: str, why: str, now_ms: int) -> StopChange:
@@ -214,6 +228,7 @@ class Trusts(Database):
         """
         _need_words(by, why)
         with self._write() as connection:
+            _hold(connection, building)
             if _stop(connection, building) is None:
                 raise ConflictError(f"control of {building} is not stopped")
             return _put_stop(connection, StopChange(building, False, now_ms, by, why))
@@ -231,6 +246,13 @@ class Trusts(Database):
         query = select(control_stop).where(control_stop.c.sequence.in_(newest), control_stop.c.is_stopped)
         with self._read() as connection:
             return {row.building: _stop_change(row) for row in connection.execute(query)}
+
+
+def _hold(connection: Connection, building: str) -> None:
+    """SQLite lets one write at a time; PostgreSQL lets others write between what is read and what is done about it."""
+    if connection.dialect.name == "postgresql":
+        lock = text("SELECT pg_advisory_xact_lock(:kind, hashtext(:building))")
+        connection.execute(lock, {"kind": _TRUST_LOCK, "building": building})
 
 
 def _trust(connection: Connection, building: str) -> Trust:

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, timedelta
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -23,6 +24,7 @@ from control.occupancy import Presence
 from control.view import AirHabit, Input
 from core.calendar import HOUR_MS, MINUTE_MS, Calendar
 from core.config.control import AirSystem, Control
+from core.config.zone import Zone
 from core.points import Point
 from core.readings import Reading
 from stores.sqlite import SqliteReadingStore
@@ -66,6 +68,13 @@ def test_a_layout_is_found_by_brick_class_and_configuration() -> None:
     )
     assert LAYOUT.systems == (SystemLayout("ahu", (f"{BUILDING}/hall",), FAN, OUTDOOR_AIR, SUPPLY_AIR, FLOW.id),)
     assert (LAYOUT.outdoor, LAYOUT.supply_water) == (OUTDOOR.id, SUPPLY)
+
+
+def test_floors_and_people_of_zones_are_those_that_people_entered() -> None:
+    facts = [Zone(name="hall", floor_area_m2=120.0, design_people=40.0)]
+    hall, offices = layout_of(BUILDING, msgspec.structs.replace(SETTINGS, zones=facts), POINTS).zones
+    assert (hall.floor_area_m2, hall.design_people) == (120.0, 40.0)
+    assert (offices.floor_area_m2, offices.design_people) == (None, None)
 
 
 def test_a_cooling_set_point_that_was_not_released_is_not_driven() -> None:

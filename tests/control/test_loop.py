@@ -146,6 +146,16 @@ def test_stored_data_leads_to_a_set_point_with_its_reason(make_rig: Callable[...
     assert "Occupied until 19:00" in command.why
 
 
+def test_what_a_building_held_while_it_was_watched_is_what_people_keep(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig()
+    quarters = range(START - 8 * 24 * 60 * MINUTE, START, 15 * MINUTE)
+    rig.store.write([(HALL.id, time_ms, 21.5, 0) for time_ms in quarters])
+    rig.measure(START)
+    rig.say_stored(START)
+    rig.run(until=lambda: rig.states() == [CommandState.APPLIED])
+    assert [command.value for command in rig.gateway.commands] == [21.5]
+
+
 def test_several_decision_times_at_once_are_decided_once(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig()
     rig.clock.advance(120 * MINUTE)

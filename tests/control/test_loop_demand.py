@@ -209,6 +209,16 @@ def test_without_trust_it_only_says_so(make_peak: MakePeak, trust: TrustMode) ->
     assert (advice.slot, advice.value, advice.mode) == (10, 0.0, trust)
 
 
+def test_a_load_that_may_not_be_shed_is_not_counted_on(make_peak: MakePeak) -> None:
+    peak = make_peak(LOAD, WARM)
+    consent.set_trust(
+        peak.rig.registry, BUILDING, TrustMode.ADVISE, by="anna", why="New pump", now_ms=START, point_id=PUMP.id
+    )
+    peak.minute(58)
+    assert peak.asked(PUMP) == []
+    assert peak.asked(HALL, 10) == [16.0]
+
+
 def test_the_switch_lets_go_of_what_is_shed(make_peak: MakePeak) -> None:
     peak = make_peak()
     for _ in range(2):

@@ -12,6 +12,7 @@ from control.memory import Memory, Running
 from control.observer import observe
 from control.occupancy import Agenda, Presence
 from control.proposal import Correction
+from control.ventilation import needed_share
 from control.view import NOT_MEASURED, AirHabit, BuildingView, Habit, Heating, Input, Occupancy, Season
 from control.warmup import DEFAULT
 from core.calendar import MINUTE_MS
@@ -155,6 +156,48 @@ def test_the_habit_of_an_opening_behind_the_change_of_clocks_is_read_by_the_loca
     assert seen("2026-03-29 00:30", opening=opening).zones[0].habit.heating_c == 21.5
     early = Occupancy(is_occupied=False, changes_ms=at("2026-03-29 08:45"))
     assert seen("2026-03-29 00:30", opening=early).zones[0].habit.heating_c == 16.0
+
+
+@pytest.mark.parametrize(
+    ("people", "counted", "design", "most", "is_used"),
+    [
+        ("p", 10.0, 40.0, 10.0, True),
+        ("p", 0.0, 40.0, 40.0, False),
+        ("p", 0.0, None, 0.0, False),
+        ("", None, 40.0, 40.0, True),
+        ("", None, 0.0, 0.0, False),
+        ("", None, None, 0.0, False),
+        ("", 300.0, 40.0, 40.0, True),
+        ("", 300.0, None, 0.0, True),
+    ],
+    ids=["the count wins", "never counted", "the same", "designed", "for nobody", "unknown", "CO2", "CO2 alone"],
+)
+def test_most_people_of_a_zone(
+    *, people: str, counted: float | None, design: float | None, most: float, is_used: bool
+) -> None:
+    bare = ZoneLayout(HALL, setpoint(), people=people, floor_area_m2=100.0, design_people=design)
+    presences = {} if counted is None else {HALL: Presence(np.zeros((8, 96)), counted)}
+    plan = replace(PLAN, peak=counted or 0.0)
+    found = seen(layout=replace(LAYOUT, zones=(bare,)), learnt=Learnt(presences=presences), plans={HALL: plan})
+    assert (found.zones[0].people_peak, found.zones[0].is_used) == (most, is_used)
+
+
+@pytest.mark.parametrize(
+    ("now_ppm", "share"),
+    [(Input(750.0), 1.02 * 0.4 * (25 + 60) / (100 + 60) / 2.0), (Input(1200.0), 1.02 * 0.4 / 2.0)],
+    ids=["a quarter of the people", "at the CO2 limit"],
+)
+def test_floor_and_design_people_say_what_air_people_told_by_co2_need(now_ppm: Input, share: float) -> None:
+    bare = ZoneLayout(HALL, setpoint(), temperature="t", co2="c", floor_area_m2=100.0, design_people=20.0)
+    layout = replace(LAYOUT, zones=(bare,), systems=(replace(SYSTEM, zones=(HALL,)),))
+    learnt = Learnt(
+        presences={HALL: Presence(np.zeros((8, 96)), 1200.0)}, fresh_ppm={HALL: 400.0},
+        air_habits={"ahu": AirHabit(2.0, 0.4, 13.0)},
+    )  # fmt: skip
+    plan = replace(PLAN, shares=np.full(864, 0.25), peak=1200.0)
+    found = seen(inputs=INPUTS | {"c": now_ppm, "f": Input(2.0)}, layout=layout, learnt=learnt, plans={HALL: plan})
+    # 20 people on 100 m2 are a classroom: 5 l/s a person and 0.6 l/s a m2.
+    assert needed_share(found, found.air[0]) == pytest.approx(share)
 
 
 def test_a_layout_drives_its_set_points_and_looks_at_everything_once() -> None:
