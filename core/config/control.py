@@ -208,6 +208,18 @@ class Light(_Section, frozen=True, kw_only=True):
 _MOST_COAST_K: Final = 3.0
 
 
+def check_coast(kelvin: float) -> None:
+    """Refuse to let zones cool off further than anybody would call comfort before people leave.
+
+    Raises
+    ------
+    DomainError
+        Outside 0 to 3 K.
+    """
+    if not 0 <= kelvin <= _MOST_COAST_K:
+        raise DomainError(f"coast is between 0 and {_MOST_COAST_K:g} K, not {kelvin:g}")
+
+
 class Control(_Section, frozen=True, kw_only=True):
     """What supervisory control may do in one building.
 
@@ -308,8 +320,7 @@ class Control(_Section, frozen=True, kw_only=True):
                 "set-back, comfort minimum and maximum do not ascend: "
                 f"{self.setback:g}, {self.comfort_minimum:g}, {self.comfort_maximum:g}"
             )
-        if not 0 <= self.coast <= _MOST_COAST_K:
-            raise DomainError(f"coast is between 0 and {_MOST_COAST_K:g} K, not {self.coast:g}")
+        check_coast(self.coast)
         start, end = self.reference_start, self.reference_end
         if (start is None) != (end is None) or (start is not None and end is not None and start >= end):
             raise DomainError(f"a reference period has a start and a later end, not {start} and {end}")
