@@ -25,6 +25,12 @@ _LEAST_SHARE: Final = 0.6
 _SHARED: Final = 0.5
 """Working and free days must each show this share of the shift."""
 _LEAST_OF_TYPE: Final = {DayType.WORKING: 4, DayType.FREE: 2}
+_LEAST_WORKING: Final = 2
+"""Working days that must show a shift: weekends tell of people and of what they left on."""
+_DAYTIME: Final = slice(2, 5)
+"""Blocks from 8 to 20 h."""
+_DAYTIME_DAYS: Final = 35
+_DAYTIME_RECENT: Final = 3
 
 
 def deviation(days: Sequence[Day], window: int, lag: int = 0) -> Rows | None:
@@ -92,7 +98,7 @@ def common_shift(rows: Rows | None, weights: tuple[int, int]) -> float:
     weights
         Working and free days in the window.
     """
-    if rows is None or not weights[DayType.WORKING]:
+    if rows is None or weights[DayType.WORKING] < _LEAST_WORKING:
         return 0.0
     present = [(row, weight) for row, weight in zip(rows, weights, strict=True) if row is not None]
     many = sum(weight for _, weight in present)
@@ -135,6 +141,34 @@ def drift_statistic(days: Sequence[Day]) -> float:
     """Common shift of the last week against what was usual a month before."""
     rows = deviation(days, DRIFT_WINDOW_DAYS, DRIFT_LAG_DAYS)
     return common_shift(rows, window_weights(days, DRIFT_WINDOW_DAYS))
+
+
+def daytime_rise(days: Sequence[Day]) -> float | None:
+    """By how much the daytime of working days is higher of late, as a log-ratio; None when too little is known.
+
+    The larger of two rises: of the last working day above the `REFERENCE_DAYS`, and of the last three above those of
+    five weeks, from which weekends take their measure as well.
+    """
+    working = [d for d in days if d.kind == DayType.WORKING and d.ratio is not None]
+    if not working or working[-1].ordinal < days[-1].ordinal - 5:
+        return None
+    recent = working[-_DAYTIME_RECENT:]
+    before = [
+        d
+        for d in working[:-_DAYTIME_RECENT]
+        if not d.set_aside and d.ordinal >= days[-1].ordinal - _DAYTIME_DAYS
+    ]  # fmt: skip
+    rises = []
+    usual = reference(days, DayType.WORKING, working[-1].ordinal)
+    if usual is not None:
+        rises.append(_daytime(working[-1]) - sum(usual[_DAYTIME]) / 3)
+    if len(before) >= _LEAST_OF_TYPE[DayType.WORKING]:
+        rises.append(sum(map(_daytime, recent)) / len(recent) - median([_daytime(d) for d in before]))
+    return max(rises, default=None)
+
+
+def _daytime(day: Day) -> float:
+    return sum(day.ratio[_DAYTIME]) / 3 if day.ratio is not None else 0.0
 
 
 def standing_shift(days: Sequence[Day], window: int) -> float | None:

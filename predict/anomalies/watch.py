@@ -13,7 +13,16 @@ from core.errors import DomainError
 from predict.anomalies.baseload import BASE_WINDOWS, Part, base_statistic, raised
 from predict.anomalies.days import DayType
 from predict.anomalies.event import Closing, Event, Kind, confidence, identity
-from predict.anomalies.level import WINDOWS, drift_statistic, median, reference, shift_statistic, standing_shift
+from predict.anomalies.level import (
+    DRIFT_WINDOW_DAYS,
+    WINDOWS,
+    daytime_rise,
+    drift_statistic,
+    median,
+    reference,
+    shift_statistic,
+    standing_shift,
+)
 from predict.anomalies.memory import NEIGHBOURS, Hour, Memory, Run, Spike, forget, step
 from predict.anomalies.normal import Normal, hours
 from predict.anomalies.ongoing import Ongoing, close, write
@@ -149,7 +158,7 @@ class MeterWatch:
         """Hours that stand out of those on both sides of them."""
         state = self._state
         if spike is not None and state.stuck is None and spike.time_ms >= state.stuck_until_ms:
-            limit = self._limit(Kind.SPIKE, state.normal.spike, spike.time_ms)
+            limit = self._limit(Kind.SPIKE, state.normal.spike, spike.time_ms) * self._raised_level
             if abs(spike.score) >= limit:
                 state.spike.append(spike)
                 return []
@@ -238,6 +247,10 @@ class MeterWatch:
         drift = drift_statistic(days)
         if abs(drift) >= normal.drift:
             since = max(days[0].start_ms, days[-1].start_ms - _DRIFT_BEGAN_DAYS * _DAY_MS)
+            last = state.level_before
+            window_ms = days[-1].start_ms - (DRIFT_WINDOW_DAYS - 1) * _DAY_MS
+            if last is not None and last.size * drift > 0 and window_ms - (last.event.end_ms or 0) <= _REOPEN_MS:
+                return [self._reopen(last, window_ms, hour)]
             return [self._open(Kind.DRIFT, since, hour, drift, normal.drift)]
         return []
 
@@ -272,15 +285,8 @@ class MeterWatch:
 
     def _day_is_raised(self, rise: float) -> bool:
         """Whether the last working day was higher too: then it is no base load but the level."""
-        days = self._state.memory.days
-        last = next((d for d in reversed(days) if d.kind == DayType.WORKING and d.ratio is not None), None)
-        if last is None or last.ratio is None or last.ordinal < days[-1].ordinal - 5:
-            return False
-        usual = reference(days, DayType.WORKING, last.ordinal)
-        if usual is None:
-            return False
-        midday = sum(r - u for r, u in zip(last.ratio[2:5], usual[2:5], strict=True)) / 3
-        return midday > 0.5 * math.log1p(rise)
+        daytime = daytime_rise(self._state.memory.days)
+        return daytime is not None and daytime > 0.5 * math.log1p(rise)
 
     def _onset(self, window: int, shift: float) -> int:
         """First day of the window, or the day before it when that was half shifted already."""
@@ -303,6 +309,10 @@ class MeterWatch:
         last = state.level_before
         if last is None or last.size * size < 0 or since_ms - (last.event.end_ms or since_ms) > _REOPEN_MS:
             return self._open(Kind.LEVEL_SHIFT, since_ms, hour, size, limit)
+        return self._reopen(last, since_ms, hour)
+
+    def _reopen(self, last: Ongoing, since_ms: int, hour: Hour) -> Event:
+        state = self._state
         last.event = msgspec.structs.replace(last.event, end_ms=None, closing=Closing.OPEN)
         last.counted_ms = max(last.counted_ms, since_ms)
         state.level, state.level_before = last, None
@@ -401,6 +411,12 @@ class MeterWatch:
         state.seen = [s for s in state.seen if s[1] > now_ms - _SEEN_KEPT_MS]
         highest = sorted((size for name, _, size in state.seen if name is kind), reverse=True)
         return max(usual, highest[_SEEN_HELD] if len(highest) > _SEEN_HELD else 0.0)
+
+    @property
+    def _raised_level(self) -> float:
+        """By what a raised level makes its own spikes larger; 1 when it is as usual or lower."""
+        level = self._state.level
+        return 1.0 if level is None else math.exp(max(0.0, level.size))
 
     @property
     def _moved_ms(self) -> int | None:
