@@ -25,7 +25,7 @@ _LEAST_SHARE: Final = 0.6
 _SHARED: Final = 0.5
 """Working and free days must each show this share of the shift."""
 _LEAST_OF_TYPE: Final = {DayType.WORKING: 4, DayType.FREE: 2}
-_LEAST_WORKING: Final = 2
+LEAST_WORKING: Final = 2
 """Working days that must show a shift: weekends tell of people and of what they left on."""
 _DAYTIME: Final = slice(2, 5)
 """Blocks from 8 to 20 h."""
@@ -98,7 +98,7 @@ def common_shift(rows: Rows | None, weights: tuple[int, int]) -> float:
     weights
         Working and free days in the window.
     """
-    if rows is None or weights[DayType.WORKING] < _LEAST_WORKING:
+    if rows is None or weights[DayType.WORKING] < LEAST_WORKING:
         return 0.0
     present = [(row, weight) for row, weight in zip(rows, weights, strict=True) if row is not None]
     many = sum(weight for _, weight in present)
@@ -130,6 +130,11 @@ def window_weights(days: Sequence[Day], window: int) -> tuple[int, int]:
     """Usable working and free days among the last ones."""
     kinds = [d.kind for d in _recent(days, window)]
     return kinds.count(DayType.WORKING), kinds.count(DayType.FREE)
+
+
+def working_days(days: Sequence[Day], since_ms: int) -> int:
+    """Usable working days from a time on (UTC milliseconds)."""
+    return sum(d.start_ms >= since_ms and d.kind == DayType.WORKING and _usable(d) for d in days)
 
 
 def shift_statistic(days: Sequence[Day], window: int) -> float:

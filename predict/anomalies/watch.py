@@ -15,6 +15,7 @@ from predict.anomalies.days import DayType
 from predict.anomalies.event import Closing, Event, Kind, confidence, identity
 from predict.anomalies.level import (
     DRIFT_WINDOW_DAYS,
+    LEAST_WORKING,
     WINDOWS,
     daytime_rise,
     drift_statistic,
@@ -22,6 +23,7 @@ from predict.anomalies.level import (
     reference,
     shift_statistic,
     standing_shift,
+    working_days,
 )
 from predict.anomalies.memory import NEIGHBOURS, Hour, Memory, Run, Spike, forget, step
 from predict.anomalies.normal import Normal, hours
@@ -243,7 +245,8 @@ class MeterWatch:
             shift = shift_statistic(days, window)
             if abs(shift) >= limit and (state.base is None or self._day_is_raised(math.expm1(shift))):
                 since = self._onset(window, shift)
-                return [self._open_shift(since, hour, shift, limit)]
+                if working_days(days, since) >= LEAST_WORKING:
+                    return [self._open_shift(since, hour, shift, limit)]
         drift = drift_statistic(days)
         if abs(drift) >= normal.drift:
             since = max(days[0].start_ms, days[-1].start_ms - _DRIFT_BEGAN_DAYS * _DAY_MS)
@@ -256,18 +259,18 @@ class MeterWatch:
 
     def _find_base(self, hour: Hour) -> list[Event]:
         state = self._state
-        parts = state.memory.parts
+        parts, sizes = state.memory.parts, state.normal.scales.off_hours
         for window, usual in zip(BASE_WINDOWS, state.normal.base, strict=True):
             limit = self._limit(Kind.BASE_LOAD, usual, hour.time_ms)
             for end in (len(parts) - 1, len(parts)):
                 if end < window or parts[end - 1].ordinal != hour.ordinal:
                     continue
-                rise = base_statistic(parts[:end], window, self._moved_ms)
-                if rise >= limit and (state.level is not None or not self._day_is_raised(rise)):
-                    return [self._open_base(hour, end - window, rise, limit)]
+                size, rise = base_statistic(parts[:end], window, sizes, self._moved_ms)
+                if size >= limit and not self._is_level(rise):
+                    return [self._open_base(hour, end - window, size, limit)]
         return []
 
-    def _open_base(self, hour: Hour, first: int, rise: float, limit: float) -> Event:
+    def _open_base(self, hour: Hour, first: int, size: float, limit: float) -> Event:
         """Open an event, or the last one again when the same off-hours of the week before belonged to it."""
         state = self._state
         parts = state.memory.parts
@@ -277,11 +280,18 @@ class MeterWatch:
             state.base, ongoing = last, last
             ongoing.event = msgspec.structs.replace(last.event, end_ms=None, closing=Closing.OPEN)
         else:
-            self._open(Kind.BASE_LOAD, parts[first].start_ms, hour, rise, limit)
+            self._open(Kind.BASE_LOAD, parts[first].start_ms, hour, size, limit)
             ongoing = state.base or last  # type: ignore[assignment]  # it was opened just now
         for index in range(first, len(parts)):
             self._count_part(ongoing, parts[index], raised(parts, index, self._moved_ms) or 0.0)
         return write(ongoing, hour.time_ms + HOUR_MS)
+
+    def _is_level(self, rise: float) -> bool:
+        """Whether what rose is the level, not only nights and free days."""
+        level = self._state.level
+        if level is None:
+            return self._day_is_raised(rise)
+        return level.event.kind is Kind.DRIFT and level.size > 0
 
     def _day_is_raised(self, rise: float) -> bool:
         """Whether the last working day was higher too: then it is no base load but the level."""
@@ -374,7 +384,8 @@ class MeterWatch:
         now_ms = hour.time_ms + HOUR_MS
         for index in range(first, len(parts)):
             rise = raised(parts, index, self._moved_ms)
-            if rise is not None and rise >= max(_RETURN_SHARE * ongoing.size, _STAYS_SHARE * ongoing.threshold):
+            size = 0.0 if rise is None else rise / state.normal.scales.off_hours[parts[index].kind]
+            if rise is not None and size >= max(_RETURN_SHARE * ongoing.size, _STAYS_SHARE * ongoing.threshold):
                 self._count_part(ongoing, parts[index], rise)
         if now_ms - ongoing.last_ms >= _QUIET_MS:
             state.base, state.base_before = None, ongoing
