@@ -39,13 +39,13 @@ class Sensitivity(msgspec.Struct, frozen=True, kw_only=True):
 
     spikes_per_year: float = 1.0
     stuck_per_year: float = 0.5
-    shifts_per_year: float = 3.0
+    shifts_per_year: float = 4.0
     drifts_per_year: float = 1.0
-    base_per_year: float = 1.0
+    base_per_year: float = 3.0
     spike_margin: float = 1.5
     stuck_margin: float = 1.02
     shift_margin: float = 1.1
-    drift_margin: float = 1.5
+    drift_margin: float = 1.25
     base_margin: float = 1.05
     spike_least: float = 6.5
     stuck_least: float = 14.0

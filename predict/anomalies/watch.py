@@ -42,7 +42,7 @@ _LONGEST_SPIKE_H: Final = 3
 _DRIFT_BEGAN_DAYS: Final = 30
 _STAYS_SHARE: Final = 0.6
 _QUIET_MS: Final = 2 * _DAY_MS
-_REOPEN_MS: Final = 7 * _DAY_MS
+_REOPEN_MS: Final = 14 * _DAY_MS
 _SEEN_KEPT_MS: Final = 60 * _DAY_MS
 _SEEN_HELD: Final = 1
 """The second largest of the last 60 days is what the next one must reach."""
