@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from enum import IntEnum
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -23,6 +23,7 @@ _LEAST_SIZE: Final = 0.2
 _SIZED_PARTS: Final = 9
 _REFERENCE_PARTS: Final = 16
 _LEAST_REFERENCE: Final = 3
+_LEAST_AFTER: Final = 2
 _LOOK_BACK_DAYS: Final = 60
 _LEAST_SHARE: Final = 0.7
 
@@ -65,6 +66,21 @@ class Part(msgspec.Struct, array_like=True):
     set_aside: bool = False
 
 
+class Moved(NamedTuple):
+    """That the level of the meter is another one.
+
+    Attributes
+    ----------
+    since_ms
+        From when on, UTC milliseconds.
+    per_kwh
+        By what each kWh an hour that was used before has grown or shrunk, as a multiple of the base load.
+    """
+
+    since_ms: int
+    per_kwh: float
+
+
 def off_parts(
     ordinal: int, kind: DayType, rows: Sequence[tuple[int, int, float, float]], base_kwh: float, hour_ms: int
 ) -> list[Part]:
@@ -99,13 +115,13 @@ def _part(
     return Part(ordinal, rows[0][0], rows[-1][0] + hour_ms, kind, excess, used, wanted, len(rows))
 
 
-def raised(parts: Sequence[Part], index: int = -1, since_ms: int | None = None) -> float | None:
+def raised(parts: Sequence[Part], index: int = -1, moved: Moved | None = None) -> float | None:
     """How far off-hours stand above the same sort of off-hours before them, as a multiple of the base load.
 
     Parameters
     ----------
-    since_ms
-        The level of the meter moved then: they must stand above those before *and* those after it; UTC milliseconds.
+    moved
+        When it did, they must stand above those since then, and above those before as the new level would have them.
 
     Returns
     -------
@@ -121,16 +137,19 @@ def raised(parts: Sequence[Part], index: int = -1, since_ms: int | None = None) 
         if p.kind == part.kind and p.excess is not None and not p.set_aside
         and p.ordinal >= part.ordinal - _LOOK_BACK_DAYS
     ]  # fmt: skip
-    sides = [(before, _LEAST_REFERENCE)] if since_ms is None else [
-        ([p for p in before if p.start_ms < since_ms], _LEAST_REFERENCE),
-        ([p for p in before if p.start_ms >= since_ms], 2),
-    ]  # fmt: skip
     rises = []
-    for side, least in sides:
-        usual = [p.excess for p in side[-_REFERENCE_PARTS:] if p.excess is not None]
+    for earlier, least in ((True, _LEAST_REFERENCE), (False, _LEAST_AFTER)):
+        side = [p for p in before if moved is None or (p.start_ms < moved.since_ms) == earlier][-_REFERENCE_PARTS:]
+        usual = [
+            p.excess + (0.0 if moved is None or not earlier else moved.per_kwh * p.actual_kwh / p.hours)
+            for p in side
+            if p.excess is not None
+        ]
         if len(usual) < least:
             return None
         rises.append(part.excess - statistics.median(usual))
+        if moved is None:
+            break
     return min(rises)
 
 
@@ -182,10 +201,10 @@ def held(parts: Sequence[Part], rises: Sequence[float | None], sizes: Sequence[f
 
 
 def base_statistic(
-    parts: Sequence[Part], window: int, sizes: Sequence[float], since_ms: int | None = None
+    parts: Sequence[Part], window: int, sizes: Sequence[float], moved: Moved | None = None
 ) -> tuple[float, float]:
     """What `held` says of the last `window` off-hours; of fewer (0, 0)."""
     if len(parts) < window:
         return 0.0, 0.0
-    rises = [raised(parts, -i, since_ms) for i in range(window, 0, -1)]
+    rises = [raised(parts, -i, moved) for i in range(window, 0, -1)]
     return held(parts[-window:], rises, sizes)

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.calendar import HOUR_MS, Calendar
 from core.errors import DomainError
-from predict.anomalies.baseload import BASE_WINDOWS, Part, base_statistic, raised
+from predict.anomalies.baseload import BASE_WINDOWS, Moved, Part, base_statistic, raised
 from predict.anomalies.days import DayType
 from predict.anomalies.event import Closing, Event, Kind, confidence, identity
 from predict.anomalies.level import (
@@ -265,7 +265,7 @@ class MeterWatch:
             for end in (len(parts) - 1, len(parts)):
                 if end < window or parts[end - 1].ordinal != hour.ordinal:
                     continue
-                size, rise = base_statistic(parts[:end], window, sizes, self._moved_ms)
+                size, rise = base_statistic(parts[:end], window, sizes, self._moved)
                 if size >= limit and not self._is_level(rise):
                     return [self._open_base(hour, end - window, size, limit)]
         return []
@@ -283,7 +283,7 @@ class MeterWatch:
             self._open(Kind.BASE_LOAD, parts[first].start_ms, hour, size, limit)
             ongoing = state.base or last  # type: ignore[assignment]  # it was opened just now
         for index in range(first, len(parts)):
-            self._count_part(ongoing, parts[index], raised(parts, index, self._moved_ms) or 0.0)
+            self._count_part(ongoing, parts[index], raised(parts, index, self._moved) or 0.0)
         return write(ongoing, hour.time_ms + HOUR_MS)
 
     def _is_level(self, rise: float) -> bool:
@@ -383,7 +383,7 @@ class MeterWatch:
         parts = state.memory.parts
         now_ms = hour.time_ms + HOUR_MS
         for index in range(first, len(parts)):
-            rise = raised(parts, index, self._moved_ms)
+            rise = raised(parts, index, self._moved)
             size = 0.0 if rise is None else rise / state.normal.scales.off_hours[parts[index].kind]
             if rise is not None and size >= max(_RETURN_SHARE * ongoing.size, _STAYS_SHARE * ongoing.threshold):
                 self._count_part(ongoing, parts[index], rise)
@@ -430,7 +430,10 @@ class MeterWatch:
         return 1.0 if level is None else math.exp(max(0.0, level.size))
 
     @property
-    def _moved_ms(self) -> int | None:
-        """Since when the level is another one; None when it is as usual."""
+    def _moved(self) -> Moved | None:
+        """Since when the level is another one, and by how much; None when it is as usual."""
         level = self._state.level
-        return None if level is None else level.event.start_ms
+        if level is None:
+            return None
+        factor = level.actual_kwh / level.expected_kwh if level.expected_kwh > 0 else 1.0
+        return Moved(level.event.start_ms, (factor - 1.0) / self._state.normal.scales.base_kwh)
