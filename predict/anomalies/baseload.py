@@ -74,7 +74,7 @@ class Moved(NamedTuple):
     since_ms
         From when on, UTC milliseconds.
     per_kwh
-        By what each kWh an hour that was used before has grown or shrunk, as a multiple of the base load.
+        By what each kWh an hour that was used before has grown, as a multiple of the base load.
     """
 
     since_ms: int
@@ -121,7 +121,7 @@ def raised(parts: Sequence[Part], index: int = -1, moved: Moved | None = None) -
     Parameters
     ----------
     moved
-        When it did, they must stand above those since then, and above those before as the new level would have them.
+        When it did, they must stand above those since then, and above those before, grown as the level has.
 
     Returns
     -------

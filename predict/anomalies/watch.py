@@ -435,5 +435,6 @@ class MeterWatch:
         level = self._state.level
         if level is None:
             return None
-        factor = level.actual_kwh / level.expected_kwh if level.expected_kwh > 0 else 1.0
-        return Moved(level.event.start_ms, (factor - 1.0) / self._state.normal.scales.base_kwh)
+        # Of a lower level nights must stand above what was before as it was: it may just have returned.
+        growth = max(level.actual_kwh / level.expected_kwh - 1.0, 0.0) if level.expected_kwh > 0 else 0.0
+        return Moved(level.event.start_ms, growth / self._state.normal.scales.base_kwh)
