@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
@@ -174,6 +175,30 @@ def daytime_rise(days: Sequence[Day]) -> float | None:
 
 def _daytime(day: Day) -> float:
     return sum(day.ratio[_DAYTIME]) / 3 if day.ratio is not None else 0.0
+
+
+def onset(days: Sequence[Day], window: int, shift: float) -> int:
+    """Start (UTC milliseconds) of the first day of the window that shows a third of the shift.
+
+    Parameters
+    ----------
+    days
+        Consecutive local days, oldest first; the last one ends the window.
+    window
+        Local days in the window.
+    shift
+        Log-ratio with its sign.
+    """
+    first = days[-1].ordinal - window + 1
+    for day in days:
+        if day.ordinal >= first and day.ratio is not None and day.kind != DayType.BREAK:
+            usual = reference(days, DayType(day.kind), first)
+            if usual is None:
+                continue
+            moved = median([r - u for r, u in zip(day.ratio, usual, strict=True)])
+            if math.copysign(1.0, shift) * moved >= abs(shift) / 3:
+                return day.start_ms
+    return next(d.start_ms for d in days if d.ordinal >= first)
 
 
 def standing_shift(days: Sequence[Day], window: int) -> float | None:

@@ -20,6 +20,7 @@ from predict.anomalies.level import (
     daytime_rise,
     drift_statistic,
     median,
+    onset,
     reference,
     shift_statistic,
     standing_shift,
@@ -27,7 +28,7 @@ from predict.anomalies.level import (
 )
 from predict.anomalies.memory import NEIGHBOURS, Hour, Memory, Run, Spike, forget, step
 from predict.anomalies.normal import Normal, hours
-from predict.anomalies.ongoing import Ongoing, close, write
+from predict.anomalies.ongoing import Ongoing, close, spike_event, write
 from predict.anomalies.words import explain
 from predict.series import Floats, Times
 
@@ -169,27 +170,10 @@ class MeterWatch:
         hours_, state.spike = state.spike, []
         if len(hours_) > _LONGEST_SPIKE_H:
             return []
-        start, end = hours_[0].time_ms, hours_[-1].time_ms + HOUR_MS
-        forget(state.memory, start, end)
-        actual, usual = math.fsum(h.actual for h in hours_), math.fsum(h.usual for h in hours_)
-        score = max(abs(h.score) for h in hours_)
-        state.seen.append((Kind.SPIKE, start, score))
-        found = Event(
-            id=identity(state.subject, Kind.SPIKE, start),
-            subject=state.subject,
-            kind=Kind.SPIKE,
-            start_ms=start,
-            opened_ms=end + 3 * HOUR_MS,
-            updated_ms=end,
-            end_ms=end,
-            closing=Closing.RETURNED,
-            expected=usual / len(hours_),
-            actual=actual / len(hours_),
-            hours=len(hours_),
-            excess_kwh=actual - usual,
-            confidence=confidence(score, state.normal.spike),
-        )
-        return [msgspec.structs.replace(found, explanation=explain(found))]
+        found = spike_event(state.subject, hours_, state.normal.spike)
+        forget(state.memory, found.start_ms, found.start_ms + found.hours * HOUR_MS)
+        state.seen.append((Kind.SPIKE, found.start_ms, max(abs(h.score) for h in hours_)))
+        return [found]
 
     def _follow_run(self, ended: Run | None, hour: Hour) -> list[Event]:
         """Runs of one value that are longer than chance makes them here."""
@@ -244,7 +228,7 @@ class MeterWatch:
             limit = self._limit(Kind.LEVEL_SHIFT, usual, hour.time_ms)
             shift = shift_statistic(days, window)
             if abs(shift) >= limit and (state.base is None or self._day_is_raised(math.expm1(shift))):
-                since = self._onset(window, shift)
+                since = onset(days, window, shift)
                 if working_days(days, since) >= LEAST_WORKING:
                     return [self._open_shift(since, hour, shift, limit)]
         drift = drift_statistic(days)
@@ -297,21 +281,6 @@ class MeterWatch:
         """Whether the last working day was higher too: then it is no base load but the level."""
         daytime = daytime_rise(self._state.memory.days)
         return daytime is not None and daytime > 0.5 * math.log1p(rise)
-
-    def _onset(self, window: int, shift: float) -> int:
-        """First day of the window, or the day before it when that was half shifted already."""
-        days = self._state.memory.days
-        first = days[-1].ordinal - window + 1
-        since = next(d.start_ms for d in days if d.ordinal >= first)
-        for day in days:
-            if day.ordinal >= first and day.ratio is not None and day.kind != DayType.BREAK:
-                usual = reference(days, DayType(day.kind), first)
-                if usual is None:
-                    continue
-                moved = median([r - u for r, u in zip(day.ratio, usual, strict=True)])
-                if math.copysign(1.0, shift) * moved >= abs(shift) / 3:
-                    return day.start_ms
-        return since
 
     def _open_shift(self, since_ms: int, hour: Hour, size: float, limit: float) -> Event:
         """Open an event, or the last one again when the level had only seemed to return."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from predict.anomalies.baseload import Part, PartKind, base_statistic, held, usual_sizes
+from predict.anomalies.baseload import Moved, Part, PartKind, base_statistic, held, raised, usual_sizes
 from predict.anomalies.normal import learn
 from tests.predict.anomalies.meters import office
 
@@ -69,3 +69,21 @@ def test_threshold_is_learnt_from_the_whole_reference_period() -> None:
         kwh[day * 24 : day * 24 + 4 * 24] += 0.8 * o.normal.scales.base_kwh
     restless = learn(o.time_ms[: o.split], kwh, o.expected[: o.split], o.calendar)
     assert min(restless.base) > 1.5 * max(o.normal.base)
+
+
+@pytest.mark.parametrize(
+    ("moved", "expected"),
+    [
+        (None, 0.5),  # above the median of all nights
+        (Moved(20 * 24, 0.0), 0.2),  # above those since then, the smaller of the two
+        (Moved(20 * 24, 0.4), 0.1),  # nights of before would use 0.4 more on this level
+        (Moved(23 * 24, 0.0), None),  # too few nights since then
+    ],
+)
+def test_night_on_a_moved_level_must_stand_above_both_sides_of_the_move(
+    moved: Moved | None, expected: float | None
+) -> None:
+    parts = [part(day, NIGHT, 0.0) for day in range(8, 20)] + [part(day, NIGHT, 0.3) for day in range(20, 24)]
+    parts.append(part(24, NIGHT, 0.5))
+    rise = raised(parts, -1, moved)
+    assert rise is None if expected is None else rise == pytest.approx(expected)
