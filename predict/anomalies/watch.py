@@ -278,7 +278,7 @@ class MeterWatch:
         return level.event.kind is Kind.DRIFT and level.size > 0
 
     def _day_is_raised(self, rise: float) -> bool:
-        """Whether the last working day was higher too: then it is no base load but the level."""
+        """Whether the daytime of working days is higher too: then it is no base load but the level."""
         daytime = daytime_rise(self._state.memory.days)
         return daytime is not None and daytime > 0.5 * math.log1p(rise)
 
@@ -291,6 +291,7 @@ class MeterWatch:
         return self._reopen(last, since_ms, hour)
 
     def _reopen(self, last: Ongoing, since_ms: int, hour: Hour) -> Event:
+        """Take up again an event of the level that had ended; days from `since_ms` (UTC) on count to it."""
         state = self._state
         last.event = msgspec.structs.replace(last.event, end_ms=None, closing=Closing.OPEN)
         last.counted_ms = max(last.counted_ms, since_ms)
@@ -401,9 +402,9 @@ class MeterWatch:
     @property
     def _moved(self) -> Moved | None:
         """Since when the level is another one, and by how much; None when it is as usual."""
-        level = self._state.level
+        level, base_kwh = self._state.level, self._state.normal.scales.base_kwh
         if level is None:
             return None
         # Of a lower level nights must stand above what was before as it was: it may just have returned.
         growth = max(level.actual_kwh / level.expected_kwh - 1.0, 0.0) if level.expected_kwh > 0 else 0.0
-        return Moved(level.event.start_ms, growth / self._state.normal.scales.base_kwh)
+        return Moved(level.event.start_ms, growth / base_kwh if base_kwh > 0 else 0.0)
