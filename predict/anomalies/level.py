@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
@@ -25,6 +26,12 @@ _LEAST_SHARE: Final = 0.6
 _SHARED: Final = 0.5
 """Working and free days must each show this share of the shift."""
 _LEAST_OF_TYPE: Final = {DayType.WORKING: 4, DayType.FREE: 2}
+LEAST_WORKING: Final = 2
+"""Working days that must show a shift: weekends tell of people and of what they left on."""
+_DAYTIME: Final = slice(2, 5)
+"""Blocks from 8 to 20 h."""
+_DAYTIME_DAYS: Final = 35
+_DAYTIME_RECENT: Final = 3
 
 
 def deviation(days: Sequence[Day], window: int, lag: int = 0) -> Rows | None:
@@ -92,7 +99,7 @@ def common_shift(rows: Rows | None, weights: tuple[int, int]) -> float:
     weights
         Working and free days in the window.
     """
-    if rows is None or not weights[DayType.WORKING]:
+    if rows is None or weights[DayType.WORKING] < LEAST_WORKING:
         return 0.0
     present = [(row, weight) for row, weight in zip(rows, weights, strict=True) if row is not None]
     many = sum(weight for _, weight in present)
@@ -126,6 +133,11 @@ def window_weights(days: Sequence[Day], window: int) -> tuple[int, int]:
     return kinds.count(DayType.WORKING), kinds.count(DayType.FREE)
 
 
+def working_days(days: Sequence[Day], since_ms: int) -> int:
+    """Usable working days from a time on (UTC milliseconds)."""
+    return sum(d.start_ms >= since_ms and d.kind == DayType.WORKING and _usable(d) for d in days)
+
+
 def shift_statistic(days: Sequence[Day], window: int) -> float:
     """Common shift of the last `window` days against the `REFERENCE_DAYS` before."""
     return common_shift(deviation(days, window), window_weights(days, window))
@@ -135,6 +147,58 @@ def drift_statistic(days: Sequence[Day]) -> float:
     """Common shift of the last week against what was usual a month before."""
     rows = deviation(days, DRIFT_WINDOW_DAYS, DRIFT_LAG_DAYS)
     return common_shift(rows, window_weights(days, DRIFT_WINDOW_DAYS))
+
+
+def daytime_rise(days: Sequence[Day]) -> float | None:
+    """By how much the daytime of working days is higher of late, as a log-ratio; None when too little is known.
+
+    The larger of two rises: of the last working day above the `REFERENCE_DAYS`, and of the last three above those of
+    five weeks, from which weekends take their measure as well.
+    """
+    working = [d for d in days if d.kind == DayType.WORKING and d.ratio is not None]
+    if not working or working[-1].ordinal < days[-1].ordinal - 5:
+        return None
+    recent = working[-_DAYTIME_RECENT:]
+    before = [
+        d
+        for d in working[:-_DAYTIME_RECENT]
+        if not d.set_aside and d.ordinal >= days[-1].ordinal - _DAYTIME_DAYS
+    ]  # fmt: skip
+    rises = []
+    usual = reference(days, DayType.WORKING, working[-1].ordinal)
+    if usual is not None:
+        rises.append(_daytime(working[-1]) - sum(usual[_DAYTIME]) / 3)
+    if len(before) >= _LEAST_OF_TYPE[DayType.WORKING]:
+        rises.append(sum(map(_daytime, recent)) / len(recent) - median([_daytime(d) for d in before]))
+    return max(rises, default=None)
+
+
+def _daytime(day: Day) -> float:
+    return sum(day.ratio[_DAYTIME]) / 3 if day.ratio is not None else 0.0
+
+
+def onset(days: Sequence[Day], window: int, shift: float) -> int:
+    """Start (UTC milliseconds) of the first day of the window that shows a third of the shift.
+
+    Parameters
+    ----------
+    days
+        Consecutive local days, oldest first; the last one ends the window.
+    window
+        Local days in the window.
+    shift
+        Log-ratio with its sign.
+    """
+    first = days[-1].ordinal - window + 1
+    for day in days:
+        if day.ordinal >= first and day.ratio is not None and day.kind != DayType.BREAK:
+            usual = reference(days, DayType(day.kind), first)
+            if usual is None:
+                continue
+            moved = median([r - u for r, u in zip(day.ratio, usual, strict=True)])
+            if math.copysign(1.0, shift) * moved >= abs(shift) / 3:
+                return day.start_ms
+    return next(d.start_ms for d in days if d.ordinal >= first)
 
 
 def standing_shift(days: Sequence[Day], window: int) -> float | None:

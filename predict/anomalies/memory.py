@@ -37,6 +37,8 @@ class Scales(msgspec.Struct, frozen=True):
         Probability that a value follows itself once more, per local hour on working and free days.
     repeat_zero
         The same of a zero, by how much is expected (`ZERO_BINS`).
+    off_hours
+        How restless each sort of off-hours is, see `predict.anomalies.baseload.usual_sizes`.
     """
 
     mean_kwh: float
@@ -44,6 +46,7 @@ class Scales(msgspec.Struct, frozen=True):
     spike: list[float]
     repeat: list[float]
     repeat_zero: list[float]
+    off_hours: list[float] = msgspec.field(default_factory=lambda: [1.0, 1.0, 1.0])
 
 
 class Hour(NamedTuple):

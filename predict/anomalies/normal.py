@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from core.calendar import HOUR_MS, Calendar
 from core.errors import DomainError
-from predict.anomalies.baseload import BASE_WINDOWS, base_statistic
+from predict.anomalies.baseload import BASE_WINDOWS, Part, held, raised, usual_sizes
 from predict.anomalies.days import DayType, day_type
 from predict.anomalies.level import WINDOWS, drift_statistic, shift_statistic
 from predict.anomalies.memory import NEIGHBOURS, ZERO_BINS, Hour, Memory, Scales, same, step, zero_bin
@@ -33,18 +33,19 @@ class Sensitivity(msgspec.Struct, frozen=True, kw_only=True):
     …_margin
         Factor on what the reference period itself reached: next year is never quite like it.
     …_least
-        Lowest threshold: scales of the hour (spike), nats (stuck), log-ratio (shift, drift), share of the base load.
+        Lowest threshold: scales of the hour (spike), nats (stuck), log-ratio (shift, drift), share of the base load in
+        the most restless of the off-hours.
     """
 
     spikes_per_year: float = 1.0
     stuck_per_year: float = 0.5
-    shifts_per_year: float = 3.0
+    shifts_per_year: float = 4.0
     drifts_per_year: float = 1.0
-    base_per_year: float = 0.5
+    base_per_year: float = 3.0
     spike_margin: float = 1.5
     stuck_margin: float = 1.02
     shift_margin: float = 1.1
-    drift_margin: float = 1.5
+    drift_margin: float = 1.25
     base_margin: float = 1.05
     spike_least: float = 6.5
     stuck_least: float = 14.0
@@ -124,9 +125,10 @@ def learn(
     spikes, runs = np.zeros(len(fed)), np.zeros(len(fed))
     shifts: list[list[float]] = [[] for _ in WINDOWS]
     drifts: list[float] = []
-    bases: list[list[float]] = [[] for _ in BASE_WINDOWS]
+    parts: list[Part] = []
+    rises: list[float | None] = []
     for i, hour in enumerate(fed):
-        before = len(memory.parts)
+        newest = memory.parts[-1].end_ms if memory.parts else 0
         new = step(memory, scales, hour)
         spikes[i] = abs(new.spike.score) if new.spike else 0.0
         runs[i] = new.ended.surprise if new.ended else 0.0
@@ -134,9 +136,13 @@ def learn(
             for series, window in zip(shifts, WINDOWS, strict=True):
                 series.append(abs(shift_statistic(memory.days, window)))
             drifts.append(abs(drift_statistic(memory.days)))
-            for series, window in zip(bases, BASE_WINDOWS, strict=True):
-                ends = range(before + 1, len(memory.parts) + 1)
-                series.append(max((base_statistic(memory.parts[:end], window) for end in ends), default=0.0))
+            for index, part in enumerate(memory.parts):
+                if part.start_ms >= newest:
+                    parts.append(part)
+                    rises.append(raised(memory.parts, index))
+    sizes = usual_sizes([part.kind for part in parts], rises)
+    scales = msgspec.structs.replace(scales, off_hours=sizes)
+    bases = [_held_by_day(parts, rises, sizes, window) for window in BASE_WINDOWS]
     years = known / 24 / _YEAR_DAYS
     s = sensitivity
     return Normal(
@@ -145,8 +151,20 @@ def learn(
         stuck=threshold(runs, s.stuck_per_year * years, 1, s.stuck_least, s.stuck_margin),
         shift=[threshold(np.array(x), s.shifts_per_year * years, 10, s.shift_least, s.shift_margin) for x in shifts],
         drift=threshold(np.array(drifts), s.drifts_per_year * years, 30, s.drift_least, s.drift_margin),
-        base=[threshold(np.array(x), s.base_per_year * years, 7, s.base_least, s.base_margin) for x in bases],
+        base=[threshold(x, s.base_per_year * years, 7, s.base_least / max(sizes), s.base_margin) for x in bases],
     )
+
+
+def _held_by_day(parts: list[Part], rises: list[float | None], sizes: list[float], window: int) -> Floats:
+    """Largest statistic of base load on each local day from the first to the last."""
+    if not parts:
+        return np.zeros(0)
+    by_day = np.zeros(parts[-1].ordinal - parts[0].ordinal + 1)
+    for end in range(window, len(parts) + 1):
+        last = slice(end - window, end)
+        at = parts[end - 1].ordinal - parts[0].ordinal
+        by_day[at] = max(by_day[at], held(parts[last], rises[last], sizes)[0])
+    return by_day
 
 
 def threshold(statistic: Floats, excursions: float, apart: int, least: float, margin: float = 1.0) -> float:

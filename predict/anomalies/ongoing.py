@@ -1,10 +1,15 @@
-"""An open event with what its next update needs."""
+"""Events as they are written: open ones with what their next update needs, and spikes."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import msgspec
 
-from predict.anomalies.event import Closing, Event, confidence
+from core.calendar import HOUR_MS
+from predict.anomalies.event import Closing, Event, Kind, confidence, identity
+from predict.anomalies.memory import NEIGHBOURS, Spike
 from predict.anomalies.words import explain
 
 
@@ -52,3 +57,25 @@ def close(event: Event, closing: Closing, end_ms: int) -> Event:
     """The event, ended at `end_ms` (UTC milliseconds)."""
     closed = msgspec.structs.replace(event, end_ms=end_ms, closing=closing)
     return msgspec.structs.replace(closed, explanation=explain(closed))
+
+
+def spike_event(subject: str, hours: Sequence[Spike], threshold: float) -> Event:
+    """Event of hours in a row that stand out of those around them; known once the hours after them are."""
+    start, end = hours[0].time_ms, hours[-1].time_ms + HOUR_MS
+    actual, usual = math.fsum(h.actual for h in hours), math.fsum(h.usual for h in hours)
+    found = Event(
+        id=identity(subject, Kind.SPIKE, start),
+        subject=subject,
+        kind=Kind.SPIKE,
+        start_ms=start,
+        opened_ms=end + NEIGHBOURS * HOUR_MS,
+        updated_ms=end,
+        end_ms=end,
+        closing=Closing.RETURNED,
+        expected=usual / len(hours),
+        actual=actual / len(hours),
+        hours=len(hours),
+        excess_kwh=actual - usual,
+        confidence=confidence(max(abs(h.score) for h in hours), threshold),
+    )
+    return msgspec.structs.replace(found, explanation=explain(found))

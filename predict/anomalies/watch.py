@@ -10,13 +10,25 @@ import numpy as np
 
 from core.calendar import HOUR_MS, Calendar
 from core.errors import DomainError
-from predict.anomalies.baseload import BASE_WINDOWS, Part, base_statistic, raised
+from predict.anomalies.baseload import BASE_WINDOWS, Moved, Part, base_statistic, raised
 from predict.anomalies.days import DayType
 from predict.anomalies.event import Closing, Event, Kind, confidence, identity
-from predict.anomalies.level import WINDOWS, drift_statistic, median, reference, shift_statistic, standing_shift
+from predict.anomalies.level import (
+    DRIFT_WINDOW_DAYS,
+    LEAST_WORKING,
+    WINDOWS,
+    daytime_rise,
+    drift_statistic,
+    median,
+    onset,
+    reference,
+    shift_statistic,
+    standing_shift,
+    working_days,
+)
 from predict.anomalies.memory import NEIGHBOURS, Hour, Memory, Run, Spike, forget, step
 from predict.anomalies.normal import Normal, hours
-from predict.anomalies.ongoing import Ongoing, close, write
+from predict.anomalies.ongoing import Ongoing, close, spike_event, write
 from predict.anomalies.words import explain
 from predict.series import Floats, Times
 
@@ -31,7 +43,7 @@ _LONGEST_SPIKE_H: Final = 3
 _DRIFT_BEGAN_DAYS: Final = 30
 _STAYS_SHARE: Final = 0.6
 _QUIET_MS: Final = 2 * _DAY_MS
-_REOPEN_MS: Final = 7 * _DAY_MS
+_REOPEN_MS: Final = 14 * _DAY_MS
 _SEEN_KEPT_MS: Final = 60 * _DAY_MS
 _SEEN_HELD: Final = 1
 """The second largest of the last 60 days is what the next one must reach."""
@@ -149,7 +161,7 @@ class MeterWatch:
         """Hours that stand out of those on both sides of them."""
         state = self._state
         if spike is not None and state.stuck is None and spike.time_ms >= state.stuck_until_ms:
-            limit = self._limit(Kind.SPIKE, state.normal.spike, spike.time_ms)
+            limit = self._limit(Kind.SPIKE, state.normal.spike, spike.time_ms) * self._raised_level
             if abs(spike.score) >= limit:
                 state.spike.append(spike)
                 return []
@@ -158,27 +170,10 @@ class MeterWatch:
         hours_, state.spike = state.spike, []
         if len(hours_) > _LONGEST_SPIKE_H:
             return []
-        start, end = hours_[0].time_ms, hours_[-1].time_ms + HOUR_MS
-        forget(state.memory, start, end)
-        actual, usual = math.fsum(h.actual for h in hours_), math.fsum(h.usual for h in hours_)
-        score = max(abs(h.score) for h in hours_)
-        state.seen.append((Kind.SPIKE, start, score))
-        found = Event(
-            id=identity(state.subject, Kind.SPIKE, start),
-            subject=state.subject,
-            kind=Kind.SPIKE,
-            start_ms=start,
-            opened_ms=end + 3 * HOUR_MS,
-            updated_ms=end,
-            end_ms=end,
-            closing=Closing.RETURNED,
-            expected=usual / len(hours_),
-            actual=actual / len(hours_),
-            hours=len(hours_),
-            excess_kwh=actual - usual,
-            confidence=confidence(score, state.normal.spike),
-        )
-        return [msgspec.structs.replace(found, explanation=explain(found))]
+        found = spike_event(state.subject, hours_, state.normal.spike)
+        forget(state.memory, found.start_ms, found.start_ms + found.hours * HOUR_MS)
+        state.seen.append((Kind.SPIKE, found.start_ms, max(abs(h.score) for h in hours_)))
+        return [found]
 
     def _follow_run(self, ended: Run | None, hour: Hour) -> list[Event]:
         """Runs of one value that are longer than chance makes them here."""
@@ -233,28 +228,33 @@ class MeterWatch:
             limit = self._limit(Kind.LEVEL_SHIFT, usual, hour.time_ms)
             shift = shift_statistic(days, window)
             if abs(shift) >= limit and (state.base is None or self._day_is_raised(math.expm1(shift))):
-                since = self._onset(window, shift)
-                return [self._open_shift(since, hour, shift, limit)]
+                since = onset(days, window, shift)
+                if working_days(days, since) >= LEAST_WORKING:
+                    return [self._open_shift(since, hour, shift, limit)]
         drift = drift_statistic(days)
         if abs(drift) >= normal.drift:
             since = max(days[0].start_ms, days[-1].start_ms - _DRIFT_BEGAN_DAYS * _DAY_MS)
+            last = state.level_before
+            window_ms = days[-1].start_ms - (DRIFT_WINDOW_DAYS - 1) * _DAY_MS
+            if last is not None and last.size * drift > 0 and window_ms - (last.event.end_ms or 0) <= _REOPEN_MS:
+                return [self._reopen(last, window_ms, hour)]
             return [self._open(Kind.DRIFT, since, hour, drift, normal.drift)]
         return []
 
     def _find_base(self, hour: Hour) -> list[Event]:
         state = self._state
-        parts = state.memory.parts
+        parts, sizes = state.memory.parts, state.normal.scales.off_hours
         for window, usual in zip(BASE_WINDOWS, state.normal.base, strict=True):
             limit = self._limit(Kind.BASE_LOAD, usual, hour.time_ms)
             for end in (len(parts) - 1, len(parts)):
                 if end < window or parts[end - 1].ordinal != hour.ordinal:
                     continue
-                rise = base_statistic(parts[:end], window, self._moved_ms)
-                if rise >= limit and (state.level is not None or not self._day_is_raised(rise)):
-                    return [self._open_base(hour, end - window, rise, limit)]
+                size, rise = base_statistic(parts[:end], window, sizes, self._moved)
+                if size >= limit and not self._is_level(rise):
+                    return [self._open_base(hour, end - window, size, limit)]
         return []
 
-    def _open_base(self, hour: Hour, first: int, rise: float, limit: float) -> Event:
+    def _open_base(self, hour: Hour, first: int, size: float, limit: float) -> Event:
         """Open an event, or the last one again when the same off-hours of the week before belonged to it."""
         state = self._state
         parts = state.memory.parts
@@ -264,38 +264,23 @@ class MeterWatch:
             state.base, ongoing = last, last
             ongoing.event = msgspec.structs.replace(last.event, end_ms=None, closing=Closing.OPEN)
         else:
-            self._open(Kind.BASE_LOAD, parts[first].start_ms, hour, rise, limit)
+            self._open(Kind.BASE_LOAD, parts[first].start_ms, hour, size, limit)
             ongoing = state.base or last  # type: ignore[assignment]  # it was opened just now
         for index in range(first, len(parts)):
-            self._count_part(ongoing, parts[index], raised(parts, index, self._moved_ms) or 0.0)
+            self._count_part(ongoing, parts[index], raised(parts, index, self._moved) or 0.0)
         return write(ongoing, hour.time_ms + HOUR_MS)
 
-    def _day_is_raised(self, rise: float) -> bool:
-        """Whether the last working day was higher too: then it is no base load but the level."""
-        days = self._state.memory.days
-        last = next((d for d in reversed(days) if d.kind == DayType.WORKING and d.ratio is not None), None)
-        if last is None or last.ratio is None or last.ordinal < days[-1].ordinal - 5:
-            return False
-        usual = reference(days, DayType.WORKING, last.ordinal)
-        if usual is None:
-            return False
-        midday = sum(r - u for r, u in zip(last.ratio[2:5], usual[2:5], strict=True)) / 3
-        return midday > 0.5 * math.log1p(rise)
+    def _is_level(self, rise: float) -> bool:
+        """Whether what rose is the level, not only nights and free days."""
+        level = self._state.level
+        if level is None:
+            return self._day_is_raised(rise)
+        return level.event.kind is Kind.DRIFT and level.size > 0
 
-    def _onset(self, window: int, shift: float) -> int:
-        """First day of the window, or the day before it when that was half shifted already."""
-        days = self._state.memory.days
-        first = days[-1].ordinal - window + 1
-        since = next(d.start_ms for d in days if d.ordinal >= first)
-        for day in days:
-            if day.ordinal >= first and day.ratio is not None and day.kind != DayType.BREAK:
-                usual = reference(days, DayType(day.kind), first)
-                if usual is None:
-                    continue
-                moved = median([r - u for r, u in zip(day.ratio, usual, strict=True)])
-                if math.copysign(1.0, shift) * moved >= abs(shift) / 3:
-                    return day.start_ms
-        return since
+    def _day_is_raised(self, rise: float) -> bool:
+        """Whether the daytime of working days is higher too: then it is no base load but the level."""
+        daytime = daytime_rise(self._state.memory.days)
+        return daytime is not None and daytime > 0.5 * math.log1p(rise)
 
     def _open_shift(self, since_ms: int, hour: Hour, size: float, limit: float) -> Event:
         """Open an event, or the last one again when the level had only seemed to return."""
@@ -303,6 +288,11 @@ class MeterWatch:
         last = state.level_before
         if last is None or last.size * size < 0 or since_ms - (last.event.end_ms or since_ms) > _REOPEN_MS:
             return self._open(Kind.LEVEL_SHIFT, since_ms, hour, size, limit)
+        return self._reopen(last, since_ms, hour)
+
+    def _reopen(self, last: Ongoing, since_ms: int, hour: Hour) -> Event:
+        """Take up again an event of the level that had ended; days from `since_ms` (UTC) on count to it."""
+        state = self._state
         last.event = msgspec.structs.replace(last.event, end_ms=None, closing=Closing.OPEN)
         last.counted_ms = max(last.counted_ms, since_ms)
         state.level, state.level_before = last, None
@@ -363,8 +353,9 @@ class MeterWatch:
         parts = state.memory.parts
         now_ms = hour.time_ms + HOUR_MS
         for index in range(first, len(parts)):
-            rise = raised(parts, index, self._moved_ms)
-            if rise is not None and rise >= max(_RETURN_SHARE * ongoing.size, _STAYS_SHARE * ongoing.threshold):
+            rise = raised(parts, index, self._moved)
+            size = 0.0 if rise is None else rise / state.normal.scales.off_hours[parts[index].kind]
+            if rise is not None and size >= max(_RETURN_SHARE * ongoing.size, _STAYS_SHARE * ongoing.threshold):
                 self._count_part(ongoing, parts[index], rise)
         if now_ms - ongoing.last_ms >= _QUIET_MS:
             state.base, state.base_before = None, ongoing
@@ -403,7 +394,17 @@ class MeterWatch:
         return max(usual, highest[_SEEN_HELD] if len(highest) > _SEEN_HELD else 0.0)
 
     @property
-    def _moved_ms(self) -> int | None:
-        """Since when the level is another one; None when it is as usual."""
+    def _raised_level(self) -> float:
+        """By what a raised level makes its own spikes larger; 1 when it is as usual or lower."""
         level = self._state.level
-        return None if level is None else level.event.start_ms
+        return 1.0 if level is None else math.exp(max(0.0, level.size))
+
+    @property
+    def _moved(self) -> Moved | None:
+        """Since when the level is another one, and by how much; None when it is as usual."""
+        level, base_kwh = self._state.level, self._state.normal.scales.base_kwh
+        if level is None:
+            return None
+        # Of a lower level nights must stand above what was before as it was: it may just have returned.
+        growth = max(level.actual_kwh / level.expected_kwh - 1.0, 0.0) if level.expected_kwh > 0 else 0.0
+        return Moved(level.event.start_ms, growth / base_kwh if base_kwh > 0 else 0.0)

@@ -110,8 +110,41 @@ def test_what_stays_on_over_a_weekend_is_base_load_with_its_energy() -> None:
     assert base.kind is Kind.BASE_LOAD
     assert base.start_ms >= ms(friday_evening)
     assert base.end_ms <= ms(friday_evening + 60)
-    assert base.opened_ms <= ms(friday_evening + 40)
+    assert base.opened_ms <= ms(friday_evening + 58)  # before the weekend is over
     assert base.excess_kwh == pytest.approx(6.0 * base.hours, rel=0.3)
+
+
+def test_week_of_raised_nights_and_free_days_is_base_load_and_no_level() -> None:
+    o = office()
+    kwh = np.array(o.kwh)
+    for hour in range(o.split + WEEKDAY + 3 * DAY, o.split + WEEKDAY + 10 * DAY):  # from a Saturday on
+        local = o.calendar.local(int(o.time_ms[hour]))
+        if local.hour < 6 or local.hour >= 20 or not o.calendar.is_working_day(local.date()):
+            kwh[hour] += 0.8 * o.normal.scales.base_kwh
+    assert [e.kind for e in run(kwh, WEEKDAY, 21)] == [Kind.BASE_LOAD]
+
+
+def test_spike_of_usual_size_on_a_raised_level_is_only_as_much_larger_as_the_level() -> None:
+    o = office()
+    hour = WEEKDAY + 13 * DAY + 10
+    usual = 0.97 * o.normal.spike * o.normal.scales.spike[10]
+    kwh = np.array(o.kwh)
+    around = o.kwh - o.expected
+    at = o.split + hour
+    kwh[at] = o.expected[at] + np.median(around[at - 3 : at + 4]) + usual
+    raised = slice(o.split + WEEKDAY, o.split + WEEKDAY + 20 * DAY)
+    kwh[raised] *= 1.3
+    assert [e.kind for e in run(kwh, WEEKDAY, 30)] == [Kind.LEVEL_SHIFT]
+
+
+def test_level_that_comes_back_within_a_fortnight_is_the_same_event() -> None:
+    o = office()
+    kwh = np.array(o.kwh)
+    for first, last in ((0, 14), (24, 34)):
+        kwh[o.split + WEEKDAY + first * DAY : o.split + WEEKDAY + last * DAY] *= 1.3
+    (found,) = [e for e in run(kwh, WEEKDAY, 34) if e.kind is not Kind.BASE_LOAD]
+    assert found.is_open
+    assert found.start_ms <= ms(WEEKDAY + 2 * DAY)
 
 
 def test_same_nights_of_every_week_are_one_event() -> None:
