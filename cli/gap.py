@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.table import Table
@@ -14,11 +15,17 @@ from cli.settings import read_config
 from core.calendar import Calendar, Step
 from core.clock import from_ms
 from core.errors import DomainError
+from core.points import site_of
 
 if TYPE_CHECKING:
-    from predict.causes.explain import Explanation
+    from predict.causes.explanation import Explanation
+    from predict.worth import Worth
+    from stores.registry import Registry
 
 app = typer.Typer(help="What a building used against what it should have used, and why.", no_args_is_help=True)
+
+BAR: Final = 16
+"""Characters of the longest bar."""
 
 BuildingName = Annotated[str, typer.Argument(help="Building, for example torino/calvino.")]
 
@@ -80,30 +87,35 @@ def show(
 @app.command()
 def explain(
     *,
+    building: Annotated[
+        str, typer.Argument(help="Take the periods of this building from the store; without it they are folders.")
+    ] = "",
     reference: Annotated[
-        str,
-        typer.Option(help="What is compared with: a folder (points.csv, readings.parquet), or FROM/TO of a building."),
+        str, typer.Option(help="What is compared with: FROM/TO, or a folder (points.csv, readings.parquet).")
     ],
-    reporting: Annotated[str, typer.Option(help="What is to be explained: a folder, or FROM/TO.")],
-    building: Annotated[str, typer.Option(help="Take both periods of this building from the store.")] = "",
+    reporting: Annotated[str, typer.Option(help="What is to be explained: FROM/TO, or a folder.")],
+    of: Annotated[str, typer.Option("--building", help="The same as the argument.", hidden=True)] = "",
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Split the change from one period of a building to another by cause."""
+    building = building or of
     if building:
-        found = _explain_stored(building, reference, reporting, config)
+        found, worth = _explain_stored(building, reference, reporting, config)
     else:
         from cli.recording import read_record
         from predict.causes.explain import explain as explain_records
 
-        found = explain_records(read_record(Path(reference)), read_record(Path(reporting)))
+        found, worth = explain_records(read_record(Path(reference)), read_record(Path(reporting))), {}
     if as_json:
-        print_json(document(found))
+        print_json(document(found) | worth_document(worth))
     else:
-        print_explanation(found)
+        print_explanation(found, worth)
 
 
-def _explain_stored(building: str, reference: str, reporting: str, config: Path | None) -> Explanation:
+def _explain_stored(
+    building: str, reference: str, reporting: str, config: Path | None
+) -> tuple[Explanation, dict[str, Worth]]:
     from predict.causes.stored import explain_stored
     from predict.fit import find_building
     from stores.readings import open_store
@@ -113,8 +125,20 @@ def _explain_stored(building: str, reference: str, reporting: str, config: Path 
     with Registry.open(settings.registry.url) as registry, open_store(settings.store) as store:
         registry.put_configured(settings.sites, settings.buildings)
         _, calendar = find_building(registry, building)
-        periods = [parse_period(text, calendar) for text in (reference, reporting)]
-        return explain_stored(store, registry, building, periods[0], periods[1])
+        before, period = (parse_period(text, calendar) for text in (reference, reporting))
+        found = explain_stored(store, registry, building, before, period)
+        return found, stored_worth(registry, building, found, period, calendar)
+
+
+def stored_worth(
+    registry: Registry, building: str, found: Explanation, period: tuple[int, int], calendar: Calendar
+) -> dict[str, Worth]:
+    """Worth of each cause, and of all of it as ``total``, by the rates kept for a period."""
+    from predict.worth import mean_rates, worth_by_cause, worth_of
+
+    rates = mean_rates(registry.rates(site_of(f"{building}/x")), list(found.by_carrier), *period, calendar)
+    total = {carrier: sum(row.values()) for carrier, row in found.by_carrier.items()}
+    return worth_by_cause(found, rates) | {"total": worth_of(total, rates)}
 
 
 def parse_period(text: str, calendar: Calendar) -> tuple[int, int]:
@@ -141,20 +165,35 @@ def document(found: Explanation) -> dict[str, Any]:
     }
 
 
-def print_explanation(found: Explanation) -> None:
-    """Print an explanation as a table."""
+def worth_document(worth: Mapping[str, Worth]) -> dict[str, Any]:
+    """Euro and kilograms of CO2 by cause; nothing where nobody knows the rates."""
+    return {"worth": {cause: asdict(value) for cause, value in worth.items()}} if worth else {}
+
+
+def print_explanation(found: Explanation, worth: Mapping[str, Worth] | None = None) -> None:
+    """Print an explanation as a table, with a bar of each part."""
+    worth = worth or {}
+    widest = max((abs(part.kwh) for part in found.parts), default=0.0) or 1.0
 
     def share(kwh: float) -> str:
         return f"{kwh / found.reference_kwh:+.1%}" if found.reference_kwh else "–"
 
-    table = Table("cause", "kWh", "from", "to", "of the reference", box=None)
+    def money(cause: str) -> list[str]:
+        return [number(worth[cause].eur), number(worth[cause].kg_co2)] if worth else []
+
+    table = Table("cause", "kWh", "from", "to", *(["EUR", "kg CO2"] if worth else []), "of the reference", "", box=None)
     for part in found.parts:
-        name = part.cause.replace("_", " ")
-        table.add_row(name, number(part.kwh), number(part.low), number(part.high), share(part.kwh))
-    table.add_row("total", number(found.total_kwh), "", "", share(found.total_kwh), style="bold")
+        name, length = part.cause.replace("_", " "), round(BAR * abs(part.kwh) / widest)
+        bar = ("█" * length).rjust(BAR) + "│" + " " * BAR if part.kwh < 0 else " " * BAR + "│" + "█" * length
+        table.add_row(
+            name, number(part.kwh), number(part.low), number(part.high), *money(part.cause), share(part.kwh), bar
+        )
+    table.add_row("total", number(found.total_kwh), "", "", *money("total"), share(found.total_kwh), style="bold")
     out.print(table)
-    likely = ", ".join(f"{name} {share:.0%}" for name, share in found.hypotheses.items())
-    out.print(f"meters: {', '.join(found.meters)}. Changed unseen, by probability: {likely}")
+    if found.hypotheses:
+        likely = ", ".join(f"{name} {share:.0%}" for name, share in found.hypotheses.items())
+        out.print(f"Changed unseen, by probability: {likely}")
+    out.print(f"meters: {', '.join(found.meters)}")
     for sentence in found.missing:
         out.print(f"not measured: {sentence}", style="yellow")
 
