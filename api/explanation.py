@@ -1,10 +1,10 @@
-"""The gap by cause: why a building used more or less in one period than in another."""
+"""The gap by cause: why a building used more or less than in another period, or than was predicted or promised."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from threading import Lock
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 from fastapi import Query, Request
 from pydantic import BaseModel, Field
@@ -19,6 +19,8 @@ from core.calendar import Calendar
 from core.points import site_of
 from predict.causes.explanation import Explanation
 from predict.causes.stored import explain_stored
+from predict.curve_gap import explain_curves
+from predict.design_model import explain_design
 from predict.fit import find_building
 from predict.worth import Worth, mean_rates, worth_by_cause, worth_of
 from stores.registry import Registry
@@ -205,4 +207,36 @@ def explain_gap(
         building,
         reporting=span_out(reporting, calendar),
         reference=span_out(reference, calendar),
+    )
+
+
+@router.get("/curves/explanation", responses=documented(404), tags=["promises"])
+def explain_curve_gap(
+    *,
+    request: Request,
+    registry: TheRegistry,
+    stores: TheStores,
+    building: Annotated[str, Query(examples=["torino/calvino"])],
+    start: Annotated[str, Query(description=f"Of the period to be explained. {_TIME}", examples=["2026-01-12"])],
+    end: Annotated[str, Query(description=_TIME, examples=["2026-02-23"])],
+    first: Annotated[Literal["actual", "predicted"], Query(description="What is to be explained.")] = "actual",
+    second: Annotated[
+        Literal["predicted", "promised", "design"],
+        Query(description="What it is compared with; `design` is the design model's own record."),
+    ] = "promised",
+) -> ExplanationAnswer:
+    """Split the gap between two of the curves (promised, predicted, actual), or to the design model, by cause."""
+    _, calendar = find_building(registry, building)
+    period = parse_span(start, end, "", calendar)
+    with turn(request):
+        if (first, second) == ("actual", "design"):
+            found = explain_design(stores.here(), registry, building, *period)
+        else:
+            found = explain_curves(stores.here(), registry, building, (first, second), *period)
+    return shown(
+        found,
+        rates_for(registry, building, found, period, calendar),
+        (first, second),
+        building,
+        reporting=span_out(period, calendar),
     )

@@ -292,15 +292,19 @@ def _run_zones(
     if first_ms >= end_ms:
         return
     hours = read_zones(store, registry, building, calendar, first_ms - MEMORY_H * HOUR_MS, end_ms)
-    told = expected_c(twins, hours)
+    expected = expected_c(twins, hours)
     for sensor, (watch, from_ms) in watches.items():
         settle_ms = max(from_ms, end_ms - SETTLED_AFTER_DAYS * _DAY_MS)
-        rows = np.searchsorted(hours.time_ms, (from_ms, settle_ms))
-        before, after = slice(*rows.tolist()), slice(int(rows[1]), None)
-        measured = hours.measured_c[sensor]
-        events = watch.feed(hours.time_ms[before], measured[before], told[sensor][before])
+        # Where a twin cannot tell, nothing is news; an event stays as it is until one can again.
+        told_of = np.isfinite(expected[sensor]) | ~np.isfinite(hours.measured_c[sensor])
+        before, after = (
+            told_of & (hours.time_ms >= since) & (hours.time_ms < until)
+            for since, until in ((from_ms, settle_ms), (settle_ms, end_ms))
+        )
+        measured, wanted = hours.measured_c[sensor], expected[sensor]
+        events = watch.feed(hours.time_ms[before], measured[before], wanted[before])
         settled = WatchRecord(name, settle_ms, watch.to_bytes())
-        events += watch.feed(hours.time_ms[after], measured[after], told[sensor][after])
+        events += watch.feed(hours.time_ms[after], measured[after], wanted[after])
         where = _Kept(building.id, sensor, names[sensor], RULE)
         named = [msgspec.structs.replace(event, rule=RULE) for event in events]
         outcome.changed += _keep(registry, where, named, settled, None, from_ms)

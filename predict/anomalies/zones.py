@@ -38,6 +38,10 @@ FIT_SHARE: Final = 0.6
 LEAST_HOURS: Final = 42 * 24
 REFERENCE_H: Final = 56 * 24
 """Length of the reference period where none is configured."""
+MANY_ZONES: Final = 4
+FEW_ZONES_MARGIN: Final = 2.0
+"""With fewer zones than `MANY_ZONES` what they have in common is not known well, and spring's sun is not in winter's
+reference: limits are so much wider."""
 LEAST_K: Final = 0.7
 """A smaller deviation of a day is the sensor's own business."""
 DRIVEN_H: Final = 72
@@ -72,9 +76,16 @@ class ZoneTwin(msgspec.Struct, frozen=True):
 
 
 class ZoneTwins(msgspec.Struct, frozen=True):
-    """Twins of a building's zones by the point id of their sensors, and why others have none."""
+    """Twins of a building's zones by the point id of their sensors, and why others have none.
+
+    Attributes
+    ----------
+    sunniest_w_m2
+        Mean irradiance of the sunniest day of the reference period; brighter days are beyond what a twin has seen.
+    """
 
     format: int
+    sunniest_w_m2: float
     twins: dict[str, ZoneTwin]
     missing: dict[str, str]
 
@@ -205,22 +216,25 @@ def fit_zones(hours: ZoneHours) -> ZoneTwins:
         except DomainError as error:
             missing[sensor] = error.message
             continue
+        if len(fitted) < MANY_ZONES:
+            agreement = Agreement(agreement.bias, FEW_ZONES_MARGIN * agreement.limit)
         twins[sensor] = ZoneTwin(twin.network_.coefficients.tolist(), list(twin.mass_h), biases[sensor], agreement)
     if not twins:
         raise DomainError("zones: " + next(iter(missing.values()), "nothing is measured in them"))
-    return ZoneTwins(_FORMAT, twins, missing)
+    return ZoneTwins(_FORMAT, float(np.max(_sun(hours)[hours.cold])), twins, missing)
 
 
 def expected_c(twins: ZoneTwins, hours: ZoneHours) -> dict[str, Floats]:
     """What each sensor should read, shape (n,) by its point id; NaN where its twin cannot tell.
 
-    That is outside of the heating season, and while weather or heat is unknown. The first `MEMORY_H` of `hours` still
-    know what the sensors said before them; no I/O.
+    That is outside of the heating season, on days sunnier than those it was fitted on, and while weather or heat is
+    unknown. The first `MEMORY_H` of `hours` still know what the sensors said before them; no I/O.
     """
     mine = {s: twin for s, twin in twins.twins.items() if s in hours.measured_c}
     runs = {s: _free_run(twin.network, hours.measured_c[s], hours.drives[s]) for s, twin in mine.items()}
     told = _put_right(runs, {s: twin.bias_k for s, twin in mine.items()}, hours)
-    return {s: np.where(hours.cold & _driven(hours.drives[s]), values, np.nan) for s, values in told.items()}
+    seen = hours.cold & (_sun(hours) <= twins.sunniest_w_m2)
+    return {s: np.where(seen & _driven(hours.drives[s]), values, np.nan) for s, values in told.items()}
 
 
 def _put_right(runs: Mapping[str, Floats], biases: Mapping[str, float], hours: ZoneHours) -> dict[str, Floats]:
@@ -292,6 +306,12 @@ def _driven(acts: Drive) -> Bools:
     """Whether weather and heat of the last three days are known well enough to run on, shape (n,)."""
     unknown = ~np.isfinite(acts.outdoor_c + acts.heat_kwh)
     return np.convolve(unknown, np.ones(DRIVEN_H))[: len(unknown)] <= UNKNOWN_SHARE * DRIVEN_H
+
+
+def _sun(hours: ZoneHours) -> Floats:
+    """Mean irradiance of the day before each hour's end, W/m2; zeros where nobody measures it."""
+    sun = next((acts.sun_w_m2 for acts in hours.drives.values()), np.zeros(len(hours.time_ms)))
+    return np.asarray(np.convolve(filled(sun), np.ones(24) / 24)[: len(sun)], np.float64)
 
 
 def _cold(outdoor_c: Floats) -> Bools:
