@@ -35,6 +35,11 @@ class AssumptionsIO(BaseModel):
     heat_loss_kw_k: float | None = Field(default=None, description="Of the shell and its leaks.")
     efficiency: float | None = Field(default=None, description="Heat per energy bought.")
 
+    def kept(self) -> Assumptions:
+        """As the registry keeps it; DomainError when nobody can assume so."""
+        values = self.model_dump()
+        return Assumptions(**values | {"outdoor_c": tuple(self.outdoor_c) if self.outdoor_c else None})
+
 
 class PromiseIn(BaseModel):
     """A promise to be kept; it replaces earlier versions of its building, carrier and kind."""
@@ -118,7 +123,7 @@ def keep_promise(*, request: PromiseIn, key: Operator, registry: TheRegistry, cl
         kwh=tuple(request.kwh),
         source=request.source,
         now_ms=clock.now_ms(),
-        assumes=msgspec.convert(request.assumes.model_dump(), Assumptions),
+        assumes=request.assumes.kept(),
     )
     return _promise(kept)
 

@@ -15,6 +15,8 @@ from core.config.models import Building
 from predict.causes.explanation import CAUSES
 from predict.causes.record import Record
 from predict.causes.stored import explain_stored
+from predict.design_model import keep_design
+from predict.fit import fit_building
 from simulators.design import Variation
 from stores.registry import RateKind
 from tests.api.conftest import World, problem
@@ -96,3 +98,61 @@ def test_who_comes_while_another_is_explained_waits_and_is_told_when_it_takes_to
         pass
     with turn:
         pass
+
+
+@pytest.fixture
+def promised(world: World, spans: Spans) -> Spans:
+    """The school with a baseline of its first three weeks, and a contract for gas that names its weather."""
+    world.registry.put_building(
+        Building(
+            id=SCHOOL,
+            meters=[f"{SCHOOL}/gas"],
+            outdoor_temperature=f"{SCHOOL}/outdoor-temperature",
+            baseline_end=date(2025, 2, 3),
+        )
+    )
+    fit_building(world.store, world.registry, SCHOOL, spans[1][1])
+    return spans
+
+
+def test_the_gap_to_a_promise_has_causes(viewer: httpx.Client, operator: httpx.Client, promised: Spans) -> None:
+    promise = {
+        "building": SCHOOL, "carrier": "gas", "kind": "contract", "valid_from": "2024-01-01", "kwh": [9000.0] * 12,
+        "source": "EPC 2025/3", "assumes": {"outdoor_c": [5.0] * 12, "room_c": 18.0},
+    }  # fmt: skip
+    kept = operator.post("/api/v1/promises", json=promise)
+    assert kept.status_code == 201, kept.text
+    assert (kept.json()["assumes"]["room_c"], kept.json()["assumes"]["efficiency"]) == (18.0, None)
+    (listed,) = viewer.get(f"/api/v1/promises?building={SCHOOL}").json()["items"]
+    assert listed["assumes"]["outdoor_c"] == [5.0] * 12
+    start, end = promised[1][0], promised[1][1] - 1
+    asked = f"building={SCHOOL}&start={start}&end={end}"
+    body = viewer.get(f"/api/v1/curves/explanation?{asked}").json()
+    assert (body["first"], body["second"], body["reference"]) == ("actual", "promised", None)
+    parts = {c["cause"]: c["kwh"] for c in body["causes"]}
+    assert parts["weather"] != 0
+    assert parts["setpoint"] > 500
+    assert sum(parts.values()) == pytest.approx(body["total"]["kwh"], abs=1e-6)
+    (curve,) = (c for c in viewer.get(f"/api/v1/curves?{asked}&step=month").json()["carriers"] if c["carrier"] == "gas")
+    (gap,) = (g for g in curve["gaps"] if (g["first"], g["second"]) == ("actual", "promised"))
+    assert body["total"]["kwh"] == pytest.approx(gap["kwh"])
+
+
+def test_a_design_model_is_explained_where_there_is_one(viewer: httpx.Client, world: World, spans: Spans) -> None:
+    start, end = spans[1]
+    asked = f"/api/v1/curves/explanation?building={SCHOOL}&start={start}&end={end}&second=design"
+    assert problem(viewer.get(asked)) == (404, "not-found")
+    assert problem(viewer.get(f"{asked}&first=predicted")) == (422, "domain.invalid")
+    keep_design(world.registry, SCHOOL, winter(2025, 0.0), source="model", now_ms=0)
+    body = viewer.get(asked).json()
+    assert body["ranked"][0] == "setpoint"
+    assert sum(c["kwh"] for c in body["causes"]) == pytest.approx(body["total"]["kwh"], abs=1e-6)
+
+
+@pytest.mark.parametrize("assumes", [{"outdoor_c": [1.0, 2.0]}, {"efficiency": 0}, {"room_c": 99}])
+def test_a_promise_that_rests_on_nonsense_is_refused(operator: httpx.Client, assumes: dict[str, object]) -> None:
+    promise = {
+        "building": "torino/calvino", "carrier": "gas", "kind": "design", "valid_from": "2025-01-01", "kwh": [1],
+        "source": "x", "assumes": assumes,
+    }  # fmt: skip
+    assert operator.post("/api/v1/promises", json=promise).status_code == 422
