@@ -25,6 +25,7 @@ from api import (
     gateways,
     health,
     metrics,
+    normalised,
     points,
     policies,
     problems,
@@ -112,8 +113,8 @@ def create_app(
     problems.install(app)
     rooms = (
         buildings, points, readings, gap, explanation, forecast, promises, tariffs, curves, anomalies, savings,
-        adjustments, contracts, trials, work_items, policies, trust, advice, commands, gateways, dead_letters, health,
-        metrics,
+        normalised, adjustments, contracts, trials, work_items, policies, trust, advice, commands, gateways,
+        dead_letters, health, metrics,
     )  # fmt: skip
     for room in rooms:
         app.include_router(room.router)
