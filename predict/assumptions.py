@@ -154,7 +154,7 @@ def _of_heat(out: Departures, signals: Signals, assumes: Assumptions, carrier: C
         out.missing.append("zone temperatures: rooms and heat loss cannot be held against what was promised")
         return
     running = _running(signals)
-    inside, outdoor = filled(np.nanmean(signals.zone_c, axis=1)), filled(signals.outdoor_c)
+    inside, outdoor = filled(_row_mean(signals.zone_c)), filled(signals.outdoor_c)
     electricity = _energy(signals, Carrier.ELECTRICITY)
     acts = drive(
         signals.outdoor_c,
@@ -217,9 +217,15 @@ def _running(signals: Signals) -> Floats | None:
         return np.clip(filled(signals.fan), 0.0, 1.0)
     if signals.heating_c is None:
         return None
-    setpoint = filled(np.nanmean(signals.heating_c, axis=1))
+    setpoint = filled(_row_mean(signals.heating_c))
     low, high = setpoint_levels(setpoint)
     return np.asarray(setpoint > (low + high) / 2, np.float64) if high > low else None
+
+
+def _row_mean(columns: Floats) -> Floats:
+    known = np.isfinite(columns)
+    total = np.where(known, columns, 0.0).sum(axis=1)
+    return np.where(known.any(axis=1), total / np.maximum(known.sum(axis=1), 1), np.nan)
 
 
 def _cold(outdoor_c: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

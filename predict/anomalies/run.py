@@ -294,6 +294,8 @@ def _run_zones(
     hours = read_zones(store, registry, building, calendar, first_ms - MEMORY_H * HOUR_MS, end_ms)
     expected = expected_c(twins, hours)
     for sensor, (watch, from_ms) in watches.items():
+        if sensor not in expected:  # its point is gone
+            continue
         settle_ms = max(from_ms, end_ms - SETTLED_AFTER_DAYS * _DAY_MS)
         # Where a twin cannot tell, nothing is news; an event stays as it is until one can again.
         told_of = np.isfinite(expected[sensor]) | ~np.isfinite(hours.measured_c[sensor])
