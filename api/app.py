@@ -19,11 +19,13 @@ from api import (
     contracts,
     curves,
     dead_letters,
+    explanation,
     forecast,
     gap,
     gateways,
     health,
     metrics,
+    normalised,
     points,
     policies,
     problems,
@@ -103,14 +105,16 @@ def create_app(
     )
     app.state.services = Services(registry, ThreadStores(open_store), clock, on_queued, stale_after_s)
     app.state.freshness = health.Freshness()
+    app.state.turn = explanation.Turn()
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(metrics.Platform(app.state.services, app.state.freshness))
     app.add_middleware(metrics.RequestMetrics, registry=app.state.metrics)
     app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES)
     problems.install(app)
     rooms = (
-        buildings, points, readings, gap, forecast, promises, tariffs, curves, anomalies, savings, adjustments,
-        contracts, trials, work_items, policies, trust, advice, commands, gateways, dead_letters, health, metrics,
+        buildings, points, readings, gap, explanation, forecast, promises, tariffs, curves, anomalies, savings,
+        normalised, adjustments, contracts, trials, work_items, policies, trust, advice, commands, gateways,
+        dead_letters, health, metrics,
     )  # fmt: skip
     for room in rooms:
         app.include_router(room.router)

@@ -13,6 +13,14 @@ class AuthenticationError(PromessaError):
     http_status = 401
 
 
+class BusyError(PromessaError):
+    """Too many ask for heavy work at once; trying again later is right."""
+
+    code = "busy"
+    exit_status = 75
+    http_status = 503
+
+
 class RequestError(DomainError):
     """A parameter that has the right form, but no use here."""
 

@@ -62,7 +62,10 @@ async def _on_promessa_error(request: Request, error: Exception) -> JSONResponse
         log.error("peer_unavailable code=%s detail=%r", error.code, error.message)
         detail = "A store or broker behind the API does not answer now; try again."
         return _answer(request, error.http_status, error.code, detail, headers={"Retry-After": str(_RETRY_AFTER_S)})
-    headers = {"WWW-Authenticate": 'Bearer realm="promessa"'} if error.http_status == HTTPStatus.UNAUTHORIZED else None
+    headers = {
+        HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'Bearer realm="promessa"'},
+        HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": str(_RETRY_AFTER_S)},
+    }.get(HTTPStatus(error.http_status))
     return _answer(request, error.http_status, error.code, error.message, headers=headers, more=error.context)
 
 

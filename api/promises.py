@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated
 
+import msgspec
 from fastapi import Query
 from pydantic import BaseModel, Field
 
@@ -13,11 +14,31 @@ from api.problems import documented
 from api.routes import resource
 from api.times import utc
 from predict.fit import find_building
-from stores.registry import Promise, PromiseKind, Rate, RateKind
+from stores.registry import Assumptions, Promise, PromiseKind, Rate, RateKind
 
 router = resource("promises")
 
 Carrier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$", examples=["gas"])]
+
+
+class AssumptionsIO(BaseModel):
+    """What a promise rests on, as far as its document says, so that a gap to it has causes."""
+
+    outdoor_c: list[float] | None = Field(
+        default=None, min_length=12, max_length=12, description="Its normal weather: mean of each month."
+    )
+    degree_days: float | None = Field(default=None, description="Heating degree days of its normal year.")
+    base_c: float = Field(default=20.0, description="Base of the degree days.")
+    room_c: float | None = Field(default=None, description="Mean of the rooms over the heating season, all hours.")
+    hours_per_week: float | None = Field(default=None, description="Hours in which the plant runs.")
+    people: float | None = Field(default=None, description="Mean number present, over all hours.")
+    heat_loss_kw_k: float | None = Field(default=None, description="Of the shell and its leaks.")
+    efficiency: float | None = Field(default=None, description="Heat per energy bought.")
+
+    def kept(self) -> Assumptions:
+        """As the registry keeps it; DomainError when nobody can assume so."""
+        values = self.model_dump()
+        return Assumptions(**values | {"outdoor_c": tuple(self.outdoor_c) if self.outdoor_c else None})
 
 
 class PromiseIn(BaseModel):
@@ -31,6 +52,7 @@ class PromiseIn(BaseModel):
         description="One figure for the year, or twelve from January to December.", examples=[[160000]], max_length=12
     )
     source: str = Field(description="The document that says so.", min_length=1, max_length=500)
+    assumes: AssumptionsIO = AssumptionsIO()
 
 
 class PromiseOut(BaseModel):
@@ -44,6 +66,7 @@ class PromiseOut(BaseModel):
     monthly_kwh: list[float]
     even: bool = Field(description="Only the year was promised; it is spread evenly over the days.")
     source: str
+    assumes: AssumptionsIO
     made: datetime
 
 
@@ -100,6 +123,7 @@ def keep_promise(*, request: PromiseIn, key: Operator, registry: TheRegistry, cl
         kwh=tuple(request.kwh),
         source=request.source,
         now_ms=clock.now_ms(),
+        assumes=request.assumes.kept(),
     )
     return _promise(kept)
 
@@ -135,6 +159,7 @@ def _promise(p: Promise) -> PromiseOut:
         monthly_kwh=list(p.monthly_kwh),
         even=p.even,
         source=p.source,
+        assumes=AssumptionsIO.model_validate(msgspec.structs.asdict(p.assumes)),
         made=utc(p.made_ms),
     )
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from cli.explanation import explain
 from cli.options import AsJson, ConfigFile, number, out, parse_local, print_json
 from cli.settings import read_config
-from core.calendar import Calendar, Step
+from core.calendar import Step
 from core.clock import from_ms
 from core.errors import DomainError
-
-if TYPE_CHECKING:
-    from predict.causes.explain import Explanation
 
 app = typer.Typer(help="What a building used against what it should have used, and why.", no_args_is_help=True)
 
@@ -77,86 +75,7 @@ def show(
         out.print(f"{name}: {why}", style="yellow")
 
 
-@app.command()
-def explain(
-    *,
-    reference: Annotated[
-        str,
-        typer.Option(help="What is compared with: a folder (points.csv, readings.parquet), or FROM/TO of a building."),
-    ],
-    reporting: Annotated[str, typer.Option(help="What is to be explained: a folder, or FROM/TO.")],
-    building: Annotated[str, typer.Option(help="Take both periods of this building from the store.")] = "",
-    config: ConfigFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Split the change from one period of a building to another by cause."""
-    if building:
-        found = _explain_stored(building, reference, reporting, config)
-    else:
-        from cli.recording import read_record
-        from predict.causes.explain import explain as explain_records
-
-        found = explain_records(read_record(Path(reference)), read_record(Path(reporting)))
-    if as_json:
-        print_json(document(found))
-    else:
-        print_explanation(found)
-
-
-def _explain_stored(building: str, reference: str, reporting: str, config: Path | None) -> Explanation:
-    from predict.causes.stored import explain_stored
-    from predict.fit import find_building
-    from stores.readings import open_store
-    from stores.registry import Registry
-
-    settings = read_config(config)
-    with Registry.open(settings.registry.url) as registry, open_store(settings.store) as store:
-        registry.put_configured(settings.sites, settings.buildings)
-        _, calendar = find_building(registry, building)
-        periods = [parse_period(text, calendar) for text in (reference, reporting)]
-        return explain_stored(store, registry, building, periods[0], periods[1])
-
-
-def parse_period(text: str, calendar: Calendar) -> tuple[int, int]:
-    """Half-open period FROM/TO in UTC milliseconds, or DomainError."""
-    start, separator, end = text.partition("/")
-    if not separator:
-        raise DomainError(f"{text!r} is not a period FROM/TO like 2025-01-13/2025-02-24")
-    return parse_local(start, calendar), parse_local(end, calendar)
-
-
-def document(found: Explanation) -> dict[str, Any]:
-    """An explanation as JSON has it; every energy in kWh, `total` the sum of the causes."""
-    return {
-        "total": found.total_kwh,
-        "unit": "kW.h",
-        "reference": found.reference_kwh,
-        "reporting": found.reporting_kwh,
-        "causes": [asdict(part) for part in found.parts],
-        "ranked": [part.cause for part in found.ranked],
-        "by_carrier": found.by_carrier,
-        "hypotheses": found.hypotheses,
-        "meters": list(found.meters),
-        "missing": list(found.missing),
-    }
-
-
-def print_explanation(found: Explanation) -> None:
-    """Print an explanation as a table."""
-
-    def share(kwh: float) -> str:
-        return f"{kwh / found.reference_kwh:+.1%}" if found.reference_kwh else "–"
-
-    table = Table("cause", "kWh", "from", "to", "of the reference", box=None)
-    for part in found.parts:
-        name = part.cause.replace("_", " ")
-        table.add_row(name, number(part.kwh), number(part.low), number(part.high), share(part.kwh))
-    table.add_row("total", number(found.total_kwh), "", "", share(found.total_kwh), style="bold")
-    out.print(table)
-    likely = ", ".join(f"{name} {share:.0%}" for name, share in found.hypotheses.items())
-    out.print(f"meters: {', '.join(found.meters)}. Changed unseen, by probability: {likely}")
-    for sentence in found.missing:
-        out.print(f"not measured: {sentence}", style="yellow")
+app.command()(explain)
 
 
 @app.command()
@@ -219,14 +138,24 @@ def promise(
     source: Annotated[str, typer.Option(help="The document that says so.")],
     valid_from: Annotated[str, typer.Option(help="First local day for which it counts.")],
     kind: Annotated[str, typer.Option(help="design, certificate or contract.")] = "contract",
+    outdoor_c: Annotated[
+        list[float] | None, typer.Option(help="Its normal weather: twelve times, the mean of each month.")
+    ] = None,
+    degree_days: Annotated[float | None, typer.Option(help="Heating degree days of its normal year.")] = None,
+    base_c: Annotated[float, typer.Option(help="Base of the degree days.")] = 20.0,
+    room_c: Annotated[float | None, typer.Option(help="Rooms in the heating season, mean of all hours.")] = None,
+    hours_per_week: Annotated[float | None, typer.Option(help="Hours in which the plant runs.")] = None,
+    people: Annotated[float | None, typer.Option(help="Mean number present, over all hours.")] = None,
+    heat_loss: Annotated[float | None, typer.Option(help="Of the shell and its leaks, kW/K.")] = None,
+    efficiency: Annotated[float | None, typer.Option(help="Heat per energy bought.")] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Keep what was promised of a building; earlier versions stay."""
+    """Keep what was promised of a building, and what the promise rests on; earlier versions stay."""
     from datetime import date
 
     from core.clock import SystemClock
     from predict.fit import find_building
-    from stores.registry import PromiseKind, Registry
+    from stores.registry import Assumptions, PromiseKind, Registry
 
     settings = read_config(config)
     try:
@@ -244,8 +173,41 @@ def promise(
             kwh=tuple(kwh),
             source=source,
             now_ms=SystemClock().now_ms(),
+            assumes=Assumptions(
+                outdoor_c=tuple(outdoor_c) if outdoor_c else None,
+                degree_days=degree_days,
+                base_c=base_c,
+                room_c=room_c,
+                hours_per_week=hours_per_week,
+                people=people,
+                heat_loss_kw_k=heat_loss,
+                efficiency=efficiency,
+            ),
         )
     out.print(f"{kept.kind} v{kept.version} of {building}: {number(sum(kept.monthly_kwh))} kWh of {carrier} a year")
+
+
+@app.command()
+def design(
+    *,
+    building: BuildingName,
+    directory: Annotated[Path, typer.Argument(help="A recorded simulation: points.csv and readings.parquet.")],
+    source: Annotated[str, typer.Option(help="Which model it is, and who made it.")],
+    config: ConfigFile = None,
+) -> None:
+    """Keep a design model's recorded year as a promise of a building; earlier versions stay."""
+    from cli.recording import read_record
+    from core.clock import SystemClock
+    from predict.design_model import keep_design
+    from stores.registry import Registry
+
+    settings = read_config(config)
+    record = read_record(directory)
+    with Registry.open(settings.registry.url) as registry:
+        registry.put_configured(settings.sites, settings.buildings)
+        kept = keep_design(registry, building, record, source=source, now_ms=SystemClock().now_ms())
+    energies = ", ".join(f"{name} {number(kwh)} kWh" for name, kwh in kept.figures["kwh"].items())
+    out.print(f"design v{kept.version} of {building}: {energies}")
 
 
 @app.command()

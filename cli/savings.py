@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,10 +25,16 @@ def savings(
     start: Annotated[str, typer.Option("--from", help="Local date or time, for example 2026-01-01.")],
     end: Annotated[str, typer.Option("--to", help="Local date or time, not included.")],
     step: Annotated[Step, typer.Option(help="Length of the intervals.")] = Step.MONTH,
+    normal_year: Annotated[
+        int | None, typer.Option(help="Normalised savings instead: both periods under the weather of this year.")
+    ] = None,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the energy that a building avoided against its adjusted baseline (IPMVP option C)."""
+    if normal_year is not None:
+        _show_normalised(building, start, end, normal_year, config, as_json=as_json)
+        return
     from predict.fit import find_building
     from predict.savings.avoided import building_savings
     from stores.readings import open_store
@@ -56,6 +63,39 @@ def savings(
         if meter.disqualified:
             out.print("no savings may be claimed: " + "; ".join(meter.disqualified), style="yellow")
     for name, why in found.missing.items():
+        out.print(f"{name}: {why}", style="yellow")
+
+
+def _show_normalised(
+    building: str, start: str, end: str, normal_year: int, config: Path | None, *, as_json: bool
+) -> None:
+    from predict.fit import find_building
+    from predict.savings.normalised import building_normalised
+    from stores.readings import open_store
+    from stores.registry import Registry
+
+    settings = read_config(config)
+    with Registry.open(settings.registry.url) as registry, open_store(settings.store) as store:
+        registry.put_configured(settings.sites, settings.buildings)
+        _, calendar = find_building(registry, building)
+        found, missing = building_normalised(
+            store, registry, building, start_ms=parse_local(start, calendar), end_ms=parse_local(end, calendar),
+            normal_year=normal_year, now_ms=SystemClock().now_ms(),
+        )  # fmt: skip
+    if as_json:
+        print_json({"building": building, "missing": missing, "meters": [asdict(meter) for meter in found]})
+        return
+    table = Table("meter", "baseline kWh", "reporting kWh", "saving kWh", "± kWh", "coverage", box=None,
+                  title=f"in a year with the weather of {normal_year}")  # fmt: skip
+    for meter in found:
+        t = meter.total
+        table.add_row(meter.meter, number(t.baseline_kwh), number(t.reporting_kwh), number(t.saving_kwh),
+                      number(t.uncertainty_kwh), f"{t.coverage:.0%}")  # fmt: skip
+    out.print(table)
+    for meter in found:
+        if meter.disqualified:
+            out.print(f"{meter.meter}: no savings may be claimed: {'; '.join(meter.disqualified)}", style="yellow")
+    for name, why in missing.items():
         out.print(f"{name}: {why}", style="yellow")
 
 

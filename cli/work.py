@@ -8,7 +8,7 @@ import msgspec
 import typer
 from rich.table import Table
 
-from cli.gap import parse_period
+from cli.explanation import parse_period
 from cli.options import AsJson, ConfigFile, caller, number, out, print_json
 from cli.settings import read_config
 from core.clock import SystemClock, from_ms

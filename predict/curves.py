@@ -125,8 +125,8 @@ def curves_of(
         predicted_kwh=np.sum([s.predicted_kwh for s in steps], axis=0) if steps else nothing,
         actual_kwh=np.sum([s.actual_kwh for s in steps], axis=0) if steps else nothing,
         coverage=coverage,
-        price_eur_kwh=_rates(rates, carrier, RateKind.PRICE, edges, calendar),
-        emission_kg_kwh=_rates(rates, carrier, RateKind.EMISSION, edges, calendar),
+        price_eur_kwh=rates_of(rates, carrier, RateKind.PRICE, edges, calendar),
+        emission_kg_kwh=rates_of(rates, carrier, RateKind.EMISSION, edges, calendar),
         promise=_in_force(mine, calendar.day_of(int(edges[-1]) - 1)),
     )
 
@@ -169,8 +169,11 @@ def _in_force(promises: Sequence[Promise], day: date) -> Promise | None:
     return max(valid, key=lambda p: (order.index(p.kind), p.valid_from, p.version)) if valid else None
 
 
-def _rates(rates: Sequence[Rate], carrier: str, kind: RateKind, edges: Times, calendar: Calendar) -> Floats:
-    """Rate of each step: the site's own before everybody's, its own year's before the last one published."""
+def rates_of(rates: Sequence[Rate], carrier: str, kind: RateKind, edges: Times, calendar: Calendar) -> Floats:
+    """Rate of each step, shape (n,), NaN without one.
+
+    The site's own counts before everybody's, its own year's before the last one published.
+    """
     mine = [r for r in rates if r.carrier == carrier and r.kind is kind]
     values = []
     for start in edges[:-1].tolist():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -231,14 +232,28 @@ def expected_energy(
     return expect(store, outdoors, model, start_ms, end_ms)
 
 
-def expect(store: ReadingStore, outdoors: Outdoors, model: DayBaseline, start_ms: int, end_ms: int) -> Prediction:
-    """Prediction of `model` for the hours that cover ``[start_ms, end_ms)`` from the stored weather."""
+def expect(
+    store: ReadingStore,
+    outdoors: Outdoors,
+    model: DayBaseline,
+    start_ms: int,
+    end_ms: int,
+    weather: Callable[[Times, Floats], Floats] | None = None,
+) -> Prediction:
+    """Prediction of `model` for the hours that cover ``[start_ms, end_ms)`` from the stored weather.
+
+    Parameters
+    ----------
+    weather
+        Makes another weather of the stored one: starts of hours and their outdoor temperatures to temperatures.
+    """
     calendar = model.calendar
     wanted = hour_edges(start_ms, end_ms, calendar)
     # The last day is judged as a whole as soon as it has passed, wherever the period ends.
     _, midnight = calendar.day_bounds(calendar.day_of(int(wanted[-1]) - 1))
     edges = hour_edges(start_ms - model.warm_up_ms, midnight, calendar)
-    whole = model.predict(edges[:-1], *outdoors.hours(store, int(edges[0]), midnight, calendar))
+    outdoor, sun = outdoors.hours(store, int(edges[0]), midnight, calendar)
+    whole = model.predict(edges[:-1], outdoor if weather is None else weather(edges[:-1], outdoor), sun)
     first = int(np.searchsorted(edges, wanted[0]))
     here = slice(first, first + len(wanted) - 1)
     return Prediction(whole.time_ms[here], whole.kwh[here], whole.extrapolated[here])

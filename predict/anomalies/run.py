@@ -18,13 +18,25 @@ from predict.anomalies.event import Closing, Event, cost
 from predict.anomalies.faults import FaultWatch
 from predict.anomalies.normal import learn
 from predict.anomalies.rules import Placed, Rule, place
+from predict.anomalies.twin import TwinWatch
 from predict.anomalies.watch import MeterWatch
+from predict.anomalies.zones import (
+    KIND,
+    MEMORY_H,
+    REFERENCE_H,
+    RULE,
+    ZoneTwins,
+    expected_c,
+    fit_zones,
+    read_zones,
+    zone_sensors,
+)
 from predict.baseline import DayBaseline
 from predict.fit import BaselineFigures, find_building, find_point, latest_baseline, outdoors_of
 from predict.gap import expect
 from predict.series import Floats, Outdoors, Times, hourly_energy
 from stores.port import ReadingStore
-from stores.registry import AnomalyRecord, FittedModel, Registry, WatchRecord
+from stores.registry import AnomalyRecord, FittedModel, ModelRecord, Registry, WatchRecord
 
 log = logging.getLogger("promessa.predict")
 
@@ -74,6 +86,10 @@ def run_building(
             outcome.changed += _run_meter(store, registry, building, meter_id, calendar, now_ms)
         except (DomainError, NotFoundError) as error:
             outcome.missing[meter_id] = error.message
+    try:
+        _run_zones(store, registry, building, calendar, now_ms, outcome)
+    except (DomainError, NotFoundError) as error:
+        outcome.missing[building_id] = error.message
     for placed in place(rules, registry.points(building_id)):
         outcome.changed += _run_rule(store, registry, building, placed, calendar, now_ms)
     if outcome.changed:
@@ -252,6 +268,66 @@ def _run_rule(
     price = next(iter(building.price_eur_per_kwh.values()), None) if len(building.price_eur_per_kwh) == 1 else None
     where = _Kept(building.id, placed.subject, subject, placed.rule.id)
     return _keep(registry, where, changed, settled, price, from_ms)
+
+
+def _run_zones(
+    store: ReadingStore, registry: Registry, building: Building, calendar: Calendar, now_ms: int, outcome: RunOutcome
+) -> None:
+    """Zone thermometers against the twins of their zones, which are fitted first when there are none."""
+    extents = [e for p in zone_sensors(registry.points(building.id)) if (e := store.extent(p.id)) is not None]
+    if not extents:
+        return
+    end_ms = calendar.floor(min(now_ms, max(e.last_ms for e in extents) + HOUR_MS), Step.HOUR)
+    model, twins = _zone_twins(store, registry, building, calendar, min(e.first_ms for e in extents), end_ms)
+    outcome.missing |= twins.missing
+    names = {sensor: f"{sensor}#{RULE}" for sensor in twins.twins}
+    name = f"{model.kind} v{model.version}"
+    watches = {
+        sensor: (TwinWatch.from_bytes(kept.blob), kept.settled_ms)
+        if (kept := registry.watch(names[sensor])) is not None and kept.model == name
+        else (TwinWatch(sensor, twin.agreement, "Cel"), model.end_ms)
+        for sensor, twin in twins.twins.items()
+    }
+    first_ms = min(settled for _, settled in watches.values())
+    if first_ms >= end_ms:
+        return
+    hours = read_zones(store, registry, building, calendar, first_ms - MEMORY_H * HOUR_MS, end_ms)
+    expected = expected_c(twins, hours)
+    for sensor, (watch, from_ms) in watches.items():
+        if sensor not in expected:  # its point is gone
+            continue
+        settle_ms = max(from_ms, end_ms - SETTLED_AFTER_DAYS * _DAY_MS)
+        # Where a twin cannot tell, nothing is news; an event stays as it is until one can again.
+        told_of = np.isfinite(expected[sensor]) | ~np.isfinite(hours.measured_c[sensor])
+        before, after = (
+            told_of & (hours.time_ms >= since) & (hours.time_ms < until)
+            for since, until in ((from_ms, settle_ms), (settle_ms, end_ms))
+        )
+        measured, wanted = hours.measured_c[sensor], expected[sensor]
+        events = watch.feed(hours.time_ms[before], measured[before], wanted[before])
+        settled = WatchRecord(name, settle_ms, watch.to_bytes())
+        events += watch.feed(hours.time_ms[after], measured[after], wanted[after])
+        where = _Kept(building.id, sensor, names[sensor], RULE)
+        named = [msgspec.structs.replace(event, rule=RULE) for event in events]
+        outcome.changed += _keep(registry, where, named, settled, None, from_ms)
+
+
+def _zone_twins(
+    store: ReadingStore, registry: Registry, building: Building, calendar: Calendar, first_ms: int, now_ms: int
+) -> tuple[ModelRecord, ZoneTwins]:
+    """Twins of a building's zones, as kept in the registry; fitted and kept when there are none."""
+    kept = registry.latest_model(building.id, KIND)
+    if kept is not None:
+        return kept, ZoneTwins.from_bytes(kept.blob)
+    start, end = building.baseline_start, building.baseline_end
+    start_ms = first_ms if start is None else calendar.midnight(start)
+    end_ms = start_ms + REFERENCE_H * HOUR_MS if end is None else calendar.midnight(end)
+    if end_ms > now_ms:
+        raise DomainError(f"the reference period of the zones' twins ends {calendar.local(end_ms):%Y-%m-%d}")
+    twins = fit_zones(read_zones(store, registry, building, calendar, start_ms, end_ms))
+    figures = {sensor: {"limit_k": twin.agreement.limit} for sensor, twin in twins.twins.items()}
+    period, blob = (start_ms, end_ms), twins.to_bytes()
+    return registry.put_model(building.id, KIND, period=period, figures=figures, blob=blob, now_ms=now_ms), twins
 
 
 def _samples(

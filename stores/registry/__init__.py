@@ -12,7 +12,7 @@ from stores.registry.keys import ApiKey, Role
 from stores.registry.ledger import LedgerLine
 from stores.registry.models import FittedModel, ModelRecord
 from stores.registry.policies import PolicyRecord
-from stores.registry.promises import Promise, PromiseKind, Rate
+from stores.registry.promises import Assumptions, Promise, PromiseKind, Rate
 from stores.registry.registry import Registry
 from stores.registry.roles import ModelRole, RoleGiven
 from stores.registry.tariffs import MarketRecord, TariffRecord
@@ -27,6 +27,7 @@ __all__ = [
     "AdviceState",
     "AnomalyRecord",
     "ApiKey",
+    "Assumptions",
     "Basis",
     "CommandEvent",
     "CommandRecord",

@@ -27,6 +27,53 @@ class PromiseKind(StrEnum):
     CONTRACT = "contract"
 
 
+class Assumptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a promise rests on, as far as its document says; None where it does not.
+
+    Attributes
+    ----------
+    outdoor_c
+        Shape (12,): mean outdoor temperature of each month, the promise's normal weather.
+    degree_days
+        Heating degree days of its normal year below `base_c`: the sum over all days whose mean lies below it.
+    room_c
+        Mean temperature of the rooms over all hours of the heating season, set-backs included.
+    hours_per_week
+        Hours in which ventilation runs, or rooms are kept at their day temperature.
+    people
+        Mean number of people present, over all hours.
+    heat_loss_kw_k
+        Through the shell and its leaks, without mechanical ventilation.
+    efficiency
+        Heat that reaches the building per energy bought.
+
+    Raises
+    ------
+    DomainError
+        A value is out of all bounds, or there are not twelve months.
+    """
+
+    outdoor_c: tuple[float, ...] | None = None
+    degree_days: float | None = None
+    base_c: float = 20.0
+    room_c: float | None = None
+    hours_per_week: float | None = None
+    people: float | None = None
+    heat_loss_kw_k: float | None = None
+    efficiency: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.outdoor_c is not None and len(self.outdoor_c) != MONTHS:
+            raise DomainError(f"normal weather is twelve monthly means, not {len(self.outdoor_c)}")
+        bounds = {"degree_days": (0, 12_000), "base_c": (5, 30), "room_c": (5, 35), "hours_per_week": (0, 168),
+                  "people": (0, 1e6), "heat_loss_kw_k": (0, 1e5), "efficiency": (0.05, 10)}  # fmt: skip
+        values = [(name, getattr(self, name), *bound) for name, bound in bounds.items()]
+        values += [("outdoor_c", value, -60, 50) for value in self.outdoor_c or ()]
+        for name, value, low, high in values:
+            if value is not None and not low <= value <= high:
+                raise DomainError(f"a promise assumes {name} of {low:g} to {high:g}, not {value}")
+
+
 class Promise(msgspec.Struct, frozen=True):
     """Energy that a building was promised to use in a year.
 
@@ -46,6 +93,8 @@ class Promise(msgspec.Struct, frozen=True):
         Whether only a figure of the year was promised, which is spread evenly over its days.
     source
         Document that says so.
+    assumes
+        What it rests on.
     """
 
     building: str
@@ -57,6 +106,7 @@ class Promise(msgspec.Struct, frozen=True):
     even: bool
     source: str
     made_ms: int
+    assumes: Assumptions = Assumptions()
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -97,6 +147,7 @@ class Promises(Database):
         kwh: tuple[float, ...],
         source: str,
         now_ms: int,
+        assumes: Assumptions = Assumptions(),  # noqa: B008 - frozen
     ) -> Promise:
         """Keep a promise as the next version.
 
@@ -104,6 +155,8 @@ class Promises(Database):
         ----------
         kwh
             One figure for the year, or twelve for its months.
+        assumes
+            What the promise rests on, so that a gap to it has causes.
 
         Raises
         ------
@@ -116,11 +169,14 @@ class Promises(Database):
             raise DomainError(f"a promise is one figure a year or twelve a month, in kWh and not negative: {kwh}")
         _need_source(source)
         monthly = kwh if len(kwh) == MONTHS else tuple(kwh[0] * days / 365.25 for days in _MONTH_DAYS)
-        text = msgspec.json.encode({"monthly_kwh": monthly, "even": len(kwh) == 1, "source": source}).decode()
+        text = msgspec.json.encode(
+            {"monthly_kwh": monthly, "even": len(kwh) == 1, "source": source, "assumes": assumes}
+        )
         key = {"building": building, "carrier": carrier, "kind": kind.value}
-        rest = {"valid_from": valid_from.isoformat(), "definition": text, "made_ms": now_ms}
+        rest = {"valid_from": valid_from.isoformat(), "definition": text.decode(), "made_ms": now_ms}
         version = self._add(promise, key, rest)
-        return Promise(building, carrier, kind, version, valid_from, tuple(monthly), len(kwh) == 1, source, now_ms)
+        even = len(kwh) == 1
+        return Promise(building, carrier, kind, version, valid_from, tuple(monthly), even, source, now_ms, assumes)
 
     def promises(self, building: str) -> list[Promise]:
         """All of a building, newest first."""
@@ -141,6 +197,7 @@ class Promises(Database):
                     definition["even"],
                     definition["source"],
                     row.made_ms,
+                    msgspec.convert(definition.get("assumes", {}), Assumptions),
                 )
             )
         return found

@@ -205,3 +205,17 @@ def test_baselines_name_the_champion_and_why(viewer: httpx.Client, fitted: World
     gas = viewer.get("/api/v1/buildings/torino/calvino/baselines").json()["items"][0]
     assert (gas["latest"]["version"], gas["latest"]["role"], gas["latest"]["role_reason"]) == (1, "champion", "agreed")
     assert [(v["version"], v["role"]) for v in gas["versions"]] == [(2, "retired"), (1, "champion")]
+
+
+def test_normalised_savings_are_those_of_a_normal_year(viewer: httpx.Client, fitted: World) -> None:
+    asked = "/api/v1/savings/normalised?building=torino/calvino&start=2025-11-01&end=2026-01-10"
+    body = viewer.get(f"{asked}&normal_year=2025").json()
+    (gas,) = body["meters"]
+    assert gas["saving_kwh"] == pytest.approx(gas["baseline_kwh"] - gas["reporting_kwh"])
+    assert gas["may_claim_savings"] is False  # ten weeks are no year
+    assert any(reason.startswith("Reporting period: ") for reason in gas["disqualified"])
+    assert gas["coverage"] > 0.95
+    assert body["missing"].keys() == {"torino/calvino/el"}
+    empty = viewer.get(f"{asked}&normal_year=1999").json()
+    assert "normal year" in empty["missing"][GAS.id]
+    assert problem(viewer.get(asked.replace("calvino", "nowhere") + "&normal_year=2025")) == (404, "not-found")

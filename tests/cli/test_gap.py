@@ -16,12 +16,16 @@ from cli.evaluate.gap import Case, summarise
 from cli.evaluate.simulated import TYPES, simulate_period
 from cli.options import print_json
 from cli.recording import read_record
+from cli.settings import read_config
 from core.errors import DomainError
 from predict.causes.explain import explain
 from predict.causes.explanation import CAUSES
 from predict.causes.record import Record
 from simulators.design import Variation
+from stores.readings import open_store
+from stores.registry import RateKind, Registry
 from tests.cli.conftest import Run
+from tests.predict.causes.kept import keep_records
 
 Change = Callable[[pa.Table], pa.Table]
 
@@ -265,3 +269,74 @@ def test_a_rate_is_kept_with_its_year_and_source(run: Run, configured: Path) -> 
     assert "gas" in done.stdout
     assert "2026" in done.stdout
     assert run("gap", "rate", "gas", "0.2", *words, "--kind", "weather").returncode != 0
+
+
+@pytest.fixture(scope="module")
+def school(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A configured building with the periods of `folders` in its store, and the two periods as FROM/TO."""
+    folder = tmp_path_factory.mktemp("school")
+    path = folder / "promessa.toml"
+    path.write_text(
+        f'[registry]\nurl = "sqlite:///{folder}/registry.db"\n[store]\nsqlite = {{ path = "{folder}/readings.db" }}\n'
+        '[[sites]]\nid = "torino"\ntimezone = "Europe/Rome"\n[[buildings]]\nid = "torino/school"\n'
+    )
+    settings = read_config(path)
+    with Registry.open(settings.registry.url) as registry, open_store(settings.store) as store:
+        registry.put_configured(settings.sites, settings.buildings)
+        registry.put_rate("torino", "gas", RateKind.PRICE, year=2025, value=0.1, source="s", now_ms=0)
+        records = [simulate_period(TYPES[1], date(y, 1, 13), 21, seed=2, variation=Variation()).record
+                   for y in (2025, 2026)]  # fmt: skip
+        keep_records(store, registry, "torino/school", records)
+    return path, ["2025-01-13/2025-02-03", "2026-01-13/2026-02-03"]
+
+
+def test_two_periods_of_a_stored_building_are_explained_with_their_worth(
+    run: Run, school: tuple[Path, list[str]]
+) -> None:
+    config, (reference, reporting) = school
+    words = ["gap", "explain", "torino/school", "--reference", reference, "--reporting", reporting]
+    done = run(*words, "--config", str(config), "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert sum(c["kwh"] for c in found["causes"]) == pytest.approx(found["total"])
+    gas = sum(found["by_carrier"]["gas"].values())
+    assert found["worth"]["total"]["eur"] is None  # nobody knows what electricity costs
+    assert gas != 0
+    table = run(*words, "--config", str(config))
+    assert "EUR" in table.stdout
+    assert "│█" in table.stdout or "█│" in table.stdout
+
+
+def test_a_design_is_kept_and_explained(run: Run, school: tuple[Path, list[str]], folders: tuple[Path, Path]) -> None:
+    config, (_, reporting) = school
+    where = ["--config", str(config)]
+    kept = run("gap", "design", "torino/school", str(folders[0]), "--source", "model 3", *where)
+    assert "design v1 of torino/school" in kept.stdout, kept.stderr
+    words = ["gap", "explain", "torino/school", "--reporting", reporting, *where]
+    found = json.loads(run(*words, "--against", "design", "--json").stdout)
+    assert sum(c["kwh"] for c in found["causes"]) == pytest.approx(found["total"])
+    promised = run(*words, "--against", "promised")
+    assert "not both known" in promised.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "either --reference or --against"),
+        (["--reference", "a", "--against", "promised"], "either --reference or --against"),
+        (["--against", "promised"], "needs a building"),
+    ],
+)
+def test_what_it_is_compared_with_must_be_said(run: Run, words: list[str], says: str) -> None:
+    done = run("gap", "explain", "--reporting", "b", *words)
+    assert done.returncode != 0
+    assert says in done.stderr
+
+
+def test_a_promise_says_what_it_rests_on(run: Run, configured: Path) -> None:
+    words = ["gap", "promise", "torino/calvino", "--carrier", "gas", "--source", "s", "--config", str(configured)]
+    words += ["--kwh", "1000", "--valid-from", "2026-01-01"]
+    assert run(*words, "--degree-days", "2617", "--room-c", "20", "--efficiency", "0.9").returncode == 0
+    refused = run(*words, "--outdoor-c", "3")
+    assert refused.returncode != 0
+    assert "twelve monthly means" in refused.stderr

@@ -79,6 +79,18 @@ def test_fit_reports_every_meter(run: Run, town: Path) -> None:
     assert "1 failed, 2 promoted" in table
 
 
+def test_normalised_savings_are_those_of_a_year_of_choice(run: Run, town: Path) -> None:
+    words = ("savings", BUILDING, "--from", "2026-01-01", "--to", "2027-01-01", "--normal-year", "2025")
+    (heat, _) = json.loads(run(*words, "--json").stdout)["meters"]
+    total = heat["total"]
+    assert heat["disqualified"] == []
+    assert total["saving_kwh"] == pytest.approx(total["baseline_kwh"] - total["reporting_kwh"])
+    assert total["saving_kwh"] / total["baseline_kwh"] == pytest.approx(towns.SAVED, abs=0.02)
+    shown = run(*words).stdout
+    assert "weather of 2025" in shown
+    assert HEAT.id in shown
+
+
 def test_savings_are_shown_and_are_json(run: Run, town: Path) -> None:
     period = ("--from", "2026-01-01", "--to", "2026-04-01")
     (heat, power) = json.loads(run("savings", BUILDING, *period, "--json").stdout)["meters"]

@@ -11,42 +11,24 @@ import pytest
 from cli.evaluate.simulated import Simulated
 from core.config.models import Building, Site, SqliteStore
 from core.errors import NotFoundError
-from core.points import Counter, Measure, Point
 from predict.causes.explain import explain
 from predict.causes.stored import explain_stored, stored_record
 from stores.registry import Registry
 from stores.sqlite import SqliteReadingStore
+from tests.predict.causes.kept import keep_records
 
 BUILDING = "torino/school"
 
 
 def test_the_store_explains_as_the_record_does(school: Callable[..., Simulated], tmp_path: Path) -> None:
     periods = [school(2025).record, school(2026, "boiler_efficiency", 0.9).record]
-    counter = Counter(rollover=1e6, max_rate_per_h=500, resolution=0.1)
     with (
         Registry.open(f"sqlite:///{tmp_path}/registry.db") as registry,
         SqliteReadingStore(SqliteStore(path=str(tmp_path / "readings.db"))) as store,
     ):
         registry.put_site(Site(id="torino", timezone="Europe/Rome"))
         registry.put_building(Building(id=BUILDING))
-        points = [
-            Point(
-                f"{BUILDING}/{p.name}",
-                p.brick_class,
-                p.unit,
-                Measure.REGISTER if "Meter" in p.brick_class else Measure.INSTANT,
-                counter=counter if "Meter" in p.brick_class else None,
-            )
-            for p in periods[0].points
-        ]
-        registry.declare_points("torino/g", points, 0)
-        spans = []
-        for record in periods:
-            for p in record.points:
-                rows = zip(p.time_ms.tolist(), p.value.tolist(), strict=True)
-                store.write([(f"{BUILDING}/{p.name}", t, v, 0) for t, v in rows])
-            times = record.points[0].time_ms
-            spans.append((int(times[0]), int(times[-1]) + 1))
+        spans = keep_records(store, registry, BUILDING, periods)
         found = explain_stored(store, registry, BUILDING, spans[0], spans[1])
         with pytest.raises(NotFoundError, match="elsewhere"):
             stored_record(store, registry, "torino/elsewhere", 0, 1)
