@@ -311,7 +311,7 @@ def _store_of(view: BuildingView, zone: Zone) -> Store | None:
     target_c = occupied_target_c(view, zone)
     if zone.temperature.value is None or target_c >= view.comfort.maximum_c:
         return None
-    rate = rate_k_per_h(zone.warm_up, zone.temperature.value, view.outdoor.value)
+    rate = rate_k_per_h(zone.warm_up, target_c, zone.temperature.value, view.outdoor.value)
     return Store(
         zone.setpoint, target_c, view.comfort.maximum_c, known.capacity_kwh_k, known.time_constant_h, rate,
         view.shift.most_k, MASS_SHARE,

@@ -16,21 +16,22 @@ MAX_LEAD_H: Final = 10.0
 _MIN_RATE_K_PER_H: Final = 0.15
 
 
-def rate_k_per_h(warm_up: WarmUp, zone_c: float, outdoor_c: float | None) -> float:
+def rate_k_per_h(warm_up: WarmUp, target_c: float, zone_c: float, outdoor_c: float | None) -> float:
     """Expected warm-up rate; the slowest ever seen when the outdoor temperature is unknown."""
-    if outdoor_c is None:
-        return max(warm_up.slowest_k_per_h, _MIN_RATE_K_PER_H)
-    return max(warm_up.base_k_per_h - warm_up.loss_per_h * (zone_c - outdoor_c), _MIN_RATE_K_PER_H)
+    difference_k = None if outdoor_c is None else zone_c - outdoor_c
+    return max(warm_up.rate_k_per_h(target_c - zone_c, difference_k), _MIN_RATE_K_PER_H)
 
 
 def lead_h(view: BuildingView, zone: Zone) -> float | None:
     """Hours that the zone needs to its occupied set-point, at most `MAX_LEAD_H`; None without its temperature."""
     if zone.temperature.value is None:
         return None
-    missing_k = occupied_target_c(view, zone) - zone.temperature.value
+    target_c = occupied_target_c(view, zone)
+    missing_k = target_c - zone.temperature.value
     if missing_k <= 0:
         return 0.0
-    return min(missing_k / rate_k_per_h(zone.warm_up, zone.temperature.value, view.outdoor.value), MAX_LEAD_H)
+    rate = rate_k_per_h(zone.warm_up, target_c, zone.temperature.value, view.outdoor.value)
+    return min(missing_k / rate, MAX_LEAD_H)
 
 
 def remember(view: BuildingView) -> Memory:
@@ -66,8 +67,8 @@ def propose(view: BuildingView) -> list[Proposal]:
             effect = f"The zone is warm when people come at {clock_text(view, starts_ms)}."
             proposals.append(Proposal(zone.setpoint, value, NAME, planned.why, effect=effect))
             continue
-        rate = rate_k_per_h(zone.warm_up, zone.temperature.value, view.outdoor.value)
         target = occupied_target_c(view, zone)
+        rate = rate_k_per_h(zone.warm_up, target, zone.temperature.value, view.outdoor.value)
         learnt = f"learnt from {zone.warm_up.mornings} mornings" if zone.warm_up.mornings else "a cautious default"
         why = (
             f"People come at {clock_text(view, starts_ms)}: {zone.temperature.value:.1f} °C now, "

@@ -17,12 +17,11 @@ _MIN_RATE_K_PER_H: Final = 0.3
 _CLOSE_K: Final = 0.3
 
 
-def rate_k_per_h(zone: Zone, outdoor_c: float | None) -> float:
+def rate_k_per_h(zone: Zone, over_k: float, outdoor_c: float | None) -> float:
     """Expected rate of cooling down; the slowest ever seen when the outdoor temperature is unknown."""
-    learnt = zone.cool_down
-    if outdoor_c is None or zone.temperature.value is None:
-        return max(learnt.slowest_k_per_h, _MIN_RATE_K_PER_H)
-    return max(learnt.base_k_per_h - learnt.loss_per_h * (outdoor_c - zone.temperature.value), _MIN_RATE_K_PER_H)
+    inside_c = zone.temperature.value
+    difference_k = None if outdoor_c is None or inside_c is None else outdoor_c - inside_c
+    return max(zone.cool_down.rate_k_per_h(over_k, difference_k), _MIN_RATE_K_PER_H)
 
 
 def lead_h(view: BuildingView, zone: Zone) -> float | None:
@@ -31,7 +30,7 @@ def lead_h(view: BuildingView, zone: Zone) -> float | None:
     if zone.temperature.value is None or wanted is None:
         return None
     over_k = zone.temperature.value - wanted
-    return min(over_k / rate_k_per_h(zone, view.outdoor.value), MAX_LEAD_H) if over_k > _CLOSE_K else 0.0
+    return min(over_k / rate_k_per_h(zone, over_k, view.outdoor.value), MAX_LEAD_H) if over_k > _CLOSE_K else 0.0
 
 
 def remember(view: BuildingView) -> Memory:
@@ -56,7 +55,7 @@ def propose(view: BuildingView) -> list[Proposal]:
         wanted = occupied_cooling_c(view, zone)
         if zone.cooling is None or starts_ms is None or wanted is None or zone.temperature.value is None:
             continue
-        rate = rate_k_per_h(zone, view.outdoor.value)
+        rate = rate_k_per_h(zone, zone.temperature.value - wanted, view.outdoor.value)
         learnt = f"learnt from {zone.cool_down.mornings} mornings" if zone.cool_down.mornings else "a cautious default"
         why = (
             f"People come at {clock_text(view, starts_ms)}: {zone.temperature.value:.1f} °C now, "

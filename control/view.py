@@ -113,12 +113,30 @@ class WarmUp:
         Slowest rate seen; what counts when the outdoor temperature is unknown.
     mornings
         How many it was learnt from; 0 for the default.
+    slower_per_h
+        The rate falls by so much for each kelvin that is missing, 1/h: after days without heating the structure is
+        cold too.
     """
 
     base_k_per_h: float
     loss_per_h: float
     slowest_k_per_h: float
     mornings: int
+    slower_per_h: float = 0.0
+
+    def rate_k_per_h(self, missing_k: float, difference_k: float | None) -> float:
+        """Expected rate, kelvin per hour.
+
+        Parameters
+        ----------
+        missing_k
+            To the set-point.
+        difference_k
+            Indoors to outdoors; None: unknown, then it is the slowest rate seen.
+        """
+        if difference_k is None:
+            return self.slowest_k_per_h
+        return self.base_k_per_h - self.loss_per_h * difference_k - self.slower_per_h * missing_k
 
 
 COOL_DOWN: Final = WarmUp(base_k_per_h=1.5, loss_per_h=0.0, slowest_k_per_h=1.5, mornings=0)

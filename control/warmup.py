@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from control.view import WarmUp
 from predict.series import Floats
@@ -18,15 +19,27 @@ _MIN_DEFICIT_K: Final = 0.7
 _ARRIVED_K: Final = 0.3
 _AT_ONCE_K: Final = 0.3
 _MAX_HOURS: Final = 12.0
-_MIN_SPREAD_K: Final = 4.0
+_MIN_SPREADS_K: Final = (4.0, 1.0)
+"""Of the difference to outdoors, and of the kelvin missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Morning:
-    """One warm-up: mean rate, its dead time included, and the mean difference to outdoors (NaN when unknown)."""
+    """One warm-up.
+
+    Attributes
+    ----------
+    rate_k_per_h
+        Mean rate, its dead time included.
+    difference_k
+        Mean difference to outdoors; NaN when unknown.
+    missing_k
+        To the set-point when it began.
+    """
 
     rate_k_per_h: float
     difference_k: float
+    missing_k: float
 
 
 def find_mornings(temperature_c: Floats, setpoint_c: Floats, outdoor_c: Floats, step_h: float) -> list[Morning]:
@@ -66,7 +79,8 @@ def find_mornings(temperature_c: Floats, setpoint_c: Floats, outdoor_c: Floats, 
         hours, warmed = (end - begin) * step_h, temperature_c[end] - temperature_c[begin]
         if hours >= 1.0 or (hours > 0 and setpoint_c[end] - temperature_c[end] <= _ARRIVED_K):
             difference = float(np.mean(temperature_c[begin : end + 1] - outdoor_c[begin : end + 1]))
-            mornings.append(Morning(float(max(warmed, 0.0) / hours), difference))
+            missing = float(setpoint_c[i] - temperature_c[begin])
+            mornings.append(Morning(float(max(warmed, 0.0) / hours), difference, missing))
         i = end + 1
     return mornings
 
@@ -74,18 +88,33 @@ def find_mornings(temperature_c: Floats, setpoint_c: Floats, outdoor_c: Floats, 
 def learn_warm_up(mornings: list[Morning], default: WarmUp = DEFAULT) -> WarmUp:
     """Warm-up of a zone from its mornings; the default when they are too few.
 
-    The rate is a line in the difference to outdoors where the weather varied enough, lowered by half the scatter
-    around it, else the lower quartile.
+    The rate is a line in the difference to outdoors where the weather varied enough, and in the kelvin missing where
+    they did, lowered by half the scatter around it; else the lower quartile. Only what makes a zone slower counts.
     """
     if len(mornings) < MIN_MORNINGS:
         return default
     rates = np.array([m.rate_k_per_h for m in mornings])
-    differences = np.array([m.difference_k for m in mornings])
+    causes = np.array([[m.difference_k, m.missing_k] for m in mornings])
     slowest = float(np.quantile(rates, 0.1))
-    known = np.isfinite(differences)
-    if known.sum() >= 2 * MIN_MORNINGS and np.ptp(differences[known]) >= _MIN_SPREAD_K:
-        slope, base = np.polyfit(differences[known], rates[known], 1)
-        if slope < 0:
-            scatter = float(np.std(rates[known] - (base + slope * differences[known])))
-            return WarmUp(float(base) - 0.5 * scatter, -float(slope), slowest, len(mornings))
+    known = np.isfinite(causes).all(axis=1)
+    if known.sum() >= 2 * MIN_MORNINGS:
+        varied = np.ptp(causes[known], axis=0) >= _MIN_SPREADS_K
+        for chosen in (varied, varied & [True, False], varied & [False, True]):
+            line = _line(causes[known], rates[known], chosen)
+            if line is not None:
+                base, (loss, slower), scatter = line
+                return WarmUp(base - 0.5 * scatter, loss, slowest, len(mornings), slower)
     return WarmUp(float(np.quantile(rates, 0.25)), 0.0, slowest, len(mornings))
+
+
+def _line(causes: Floats, rates: Floats, chosen: NDArray[np.bool_]) -> tuple[float, tuple[float, float], float] | None:
+    """Base, slopes by which each chosen cause slows, and scatter; None without a cause or where one would speed up."""
+    if not chosen.any():
+        return None
+    terms = np.column_stack([np.ones(len(rates)), -causes[:, chosen]])
+    found, *_ = np.linalg.lstsq(terms, rates, rcond=None)
+    if (found[1:] <= 0).any():
+        return None
+    slopes = np.zeros(2)
+    slopes[chosen] = found[1:]
+    return float(found[0]), (float(slopes[0]), float(slopes[1])), float(np.std(rates - terms @ found))
