@@ -31,7 +31,6 @@ def office(tmp_path: Path) -> Iterator[OfficeCircle]:
         yield office
 
 
-@pytest.mark.timeout(240)
 def test_an_office_rests_at_night_and_is_warm_in_time(office: OfficeCircle) -> None:
     # Nobody controls: the local schedule heats and ventilates through the night.
     office.until(MONDAY, time(18))
