@@ -14,7 +14,7 @@ demo: $(VENV)/.demo ## set everything up and run the main job (ARGS="--duration 
 
 test: $(VENV)/.dev check ## set up what the tests need and pass them all
 	@scripts/system-packages mosquitto influxd nginx openssl gcc
-	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 coverage: ## the tests, and which lines and branches they reach; up to twice as long
 	@$(MAKE) test ARGS="--cov --cov-report=term:skip-covered $(ARGS)"

@@ -15,18 +15,7 @@ settings.register_profile(
 settings.load_profile("promessa")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share something of their module stay together, so that no second worker makes it again.
-
-    Groups are dealt out first, the largest before the others; then system tests, which are long, so that what comes
-    last is short and the workers end together.
-    """
-    items.sort(key=lambda item: item.get_closest_marker("system") is None)
-    for item in items:
-        if isinstance(item, pytest.Function) and any(
-            found.scope == "module"
-            for definitions in item._fixtureinfo.name2fixturedefs.values()
-            for found in definitions
-        ):
-            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(item.config.rootpath).as_posix()))
+    """Put modules with system tests first: they are long, and workers that are dealt short ones last end together."""
+    long = {item.path for item in items if item.get_closest_marker("system")}
+    items.sort(key=lambda item: item.path not in long)

@@ -23,7 +23,6 @@ from stores.registry import RateKind, Registry, WorkState
 from stores.sqlite import SqliteReadingStore
 from tests.predict.causes.conftest import DAYS, period
 
-pytestmark = pytest.mark.xdist_group("periods of the school")
 BUILDING = "torino/school"
 SCHOOL = TYPES[1]
 WEEK_MS = 7 * 24 * HOUR_MS

@@ -17,7 +17,6 @@ from predict.causes.explanation import CAUSES, Explanation
 from predict.causes.record import Record, RecordedPoint
 from tests.predict.causes.conftest import period
 
-pytestmark = pytest.mark.xdist_group("periods of the school")
 School = Callable[..., Simulated]
 
 INJECTED = [
