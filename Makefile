@@ -4,7 +4,7 @@ VENV   ?= .venv
 ARGS   ?=
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test check format bench lock clean
+.PHONY: help demo test coverage check format bench lock clean
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
 
@@ -14,7 +14,10 @@ demo: $(VENV)/.demo ## set everything up and run the main job (ARGS="--duration 
 
 test: $(VENV)/.dev check ## set up what the tests need and pass them all
 	@scripts/system-packages mosquitto influxd nginx openssl gcc
-	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+
+coverage: ## the tests, and which lines and branches they reach; up to twice as long
+	@$(MAKE) test ARGS="--cov --cov-report=term:skip-covered $(ARGS)"
 
 check: $(VENV)/.dev ## format, lint, types and the dependency rules of the house
 	$(BIN)/ruff format --check .

@@ -71,7 +71,7 @@ class Circle:
         while True:
             now_s = monotonic_s()
             if self._turn():
-                moved_s = now_s
+                moved_s = monotonic_s()  # after it: a decision may take longer than anybody waits
             if any(edge.gateway.spooled_batches for edge in self.edges):
                 if now_s > deadline_s:
                     raise UnavailableError("the circle does not come to rest: batches are not confirmed")

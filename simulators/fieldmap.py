@@ -176,8 +176,8 @@ def device_of(
     When nobody asks for anything, the gateway writes the building's own schedule as an override, read back as any
     value, and does not clear the override's coil. What the building falls back to is thereby in the configuration,
     checked against the limits, and the same for the many devices that have one register and no schedule of their own.
-    The price is that it must be kept as the building has it, and that points with logic of their own behind them (fans
-    that follow a night cycle, outdoor air) cannot be driven so.
+    The price is that it must be kept as the building has it, and that logic of the building's own behind a point (a
+    fan's night cycle, an economizer) no longer counts once that point is driven: its schedule does.
     """
     points = list(points)
     missing = driven.keys() - set(writable)

@@ -99,23 +99,28 @@ def server(world: World, tmp_path: Path) -> Iterator[ApiServer]:
         yield running
 
 
+def client_of(server: ApiServer, **headers: str) -> httpx.Client:
+    """Waits as long as it takes: how long that is says how busy the machine is."""
+    return httpx.Client(base_url=server.url, headers=headers, timeout=None)
+
+
 @pytest.fixture
 def nobody(server: ApiServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url) as client:
+    with client_of(server) as client:
         yield client
 
 
 @pytest.fixture
 def viewer(server: ApiServer, world: World) -> Iterator[httpx.Client]:
     secret = world.registry.create_key("vera", Role.VIEWER, NOW_MS)
-    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {secret}"}) as client:
+    with client_of(server, Authorization=f"Bearer {secret}") as client:
         yield client
 
 
 @pytest.fixture
 def operator(server: ApiServer, world: World) -> Iterator[httpx.Client]:
     secret = world.registry.create_key("anna", Role.OPERATOR, NOW_MS)
-    with httpx.Client(base_url=server.url, headers={"X-API-Key": secret}) as client:
+    with client_of(server, **{"X-API-Key": secret}) as client:
         yield client
 
 

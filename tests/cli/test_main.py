@@ -34,8 +34,8 @@ COMMANDS = [
 ]
 
 
-def test_help_names_every_command(run: Run) -> None:
-    done = run("--help")
+def test_help_names_every_command(process: Run) -> None:
+    done = process("--help")
     assert done.returncode == 0
     assert [name for name in COMMANDS if name not in done.stdout] == []
 
@@ -54,9 +54,9 @@ def test_without_a_configuration_it_says_where_it_looked(run: Run, command: str)
     assert done.stderr.strip().splitlines()[-1].startswith("promessa: no configuration: give --config FILE")
 
 
-def test_a_mistake_in_the_file_is_one_line_with_its_place(run: Run, tmp_path: Path) -> None:
+def test_a_mistake_in_the_file_is_one_line_with_its_place(process: Run, tmp_path: Path) -> None:
     (tmp_path / "promessa.toml").write_text("[api]\nport = 'many'\n")
-    done = run("api")
+    done = process("api")
     assert done.returncode == 78
     assert done.stderr.strip() == "promessa: promessa.toml:2: api.port: Expected `int`, got `str`"
 

@@ -64,8 +64,8 @@ def town(template: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_fit_reports_every_meter(run: Run, town: Path) -> None:
-    done = run("fit", "--all", "--json")
+def test_fit_reports_every_meter(run: Run, process: Run, town: Path) -> None:
+    done = process("fit", "--all", "--json")
     assert done.returncode == 0, done.stderr
     rows = {row["meter"]: row for row in json.loads(done.stdout)}
     assert {meter: row["status"] for meter, row in rows.items()} == {

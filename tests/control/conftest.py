@@ -40,6 +40,12 @@ def house(town: Registry) -> House:
 
 
 @pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry that is locked says so soon."""
+    monkeypatch.setattr("stores.registry.database._BUSY_TIMEOUT_MS", 200)
+
+
+@pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
     with Registry.open(f"sqlite:///{tmp_path}/registry.db") as opened:
         yield opened

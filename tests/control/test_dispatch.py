@@ -180,6 +180,7 @@ def test_a_failed_command_is_not_tried_again_over_a_newer_one(
     assert [record.command.id for record in registry.commands()] == ["c2", "c1"]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_what_failed_is_tried_again_though_the_registry_was_locked(
     side: Side, gateway: FieldGateway, registry: Registry, clock: SimulatedClock, tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ def test_a_model_that_drifts_costs_half_a_kelvin_and_no_comfort(predicted_too_li
 
 
 @pytest.mark.system
+@pytest.mark.usefixtures("impatient")
 def test_with_the_registry_locked_nothing_is_sent_and_later_all_of_it_once(
     make_rig: Callable[..., Rig],
     tmp_path: Path,

@@ -21,10 +21,10 @@ from simulators import pavilion
 from simulators.design import Variation
 from stores.registry import RateKind, Registry, WorkState
 from stores.sqlite import SqliteReadingStore
+from tests.predict.causes.conftest import DAYS, period
 
 BUILDING = "torino/school"
 SCHOOL = TYPES[1]
-DAYS = 35
 WEEK_MS = 7 * 24 * HOUR_MS
 PRICES = {"gas": 0.09, "electricity": 0.25}
 WARMER = dataclasses.replace(
@@ -34,8 +34,8 @@ WARMER = dataclasses.replace(
 COUNTER = Counter(rollover=1e6, max_rate_per_h=500, resolution=0.1)
 
 
-def recorded(kind: BuildingType, year: int, variation: Variation) -> Record:
-    return simulate_period(kind, date(year, 1, 13), DAYS, seed=4, variation=variation).record
+def reported(kind: BuildingType, variation: Variation) -> Record:
+    return simulate_period(kind, date(2026, 1, 13), DAYS, seed=4, variation=variation).record
 
 
 def point(name: str, brick_class: str, unit: str) -> Point:
@@ -58,7 +58,7 @@ def point(name: str, brick_class: str, unit: str) -> Point:
 def test_a_raised_thermostat_is_put_right_and_a_leak_becomes_work(
     tmp_path: Path, kind: BuildingType, variation: Variation, cause: str, state: WorkState
 ) -> None:
-    records = [recorded(SCHOOL, 2025, Variation()), recorded(kind, 2026, variation)]
+    records = [period(2025).record, reported(kind, variation)]
     described = {p.name: point(p.name, p.brick_class, p.unit) for p in records[0].points}
     setpoints = [p.id for p in described.values() if p.limits is not None]
     control = Control(

@@ -73,7 +73,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return payload
 
 
-@settings(max_examples=600)
+@settings(max_examples=250)
 @given(st.lists(mutated(), min_size=1, max_size=4))
 def test_what_is_read_of_any_payload_is_what_it_means(payloads: list[bytes]) -> None:
     found = read_canonical(payloads, table())
@@ -148,7 +148,7 @@ sent = st.builds(lambda name, some: encode(Batch(name, some)), ids, st.lists(pla
 spaced = sent.map(lambda payload: json.dumps(json.loads(payload)).encode())
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.lists(sent | mutated() | spaced, min_size=1, max_size=5))
 def test_sieve_gives_the_same_with_and_without_the_short_cut(payloads: list[bytes]) -> None:
     answers = []

@@ -99,6 +99,7 @@ def test_a_cluster_without_an_address_is_refused_at_once() -> None:
         Fleet(backend="dask")
 
 
-def test_a_cluster_that_is_not_there_says_so() -> None:
+def test_a_cluster_that_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("predict.cluster._CONNECT_TIMEOUT_S", 1)
     with pytest.raises((UnavailableError, ConfigError), match=r"Dask|cluster"):
         _dask("tcp://127.0.0.1:9")()

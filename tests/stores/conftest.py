@@ -14,7 +14,7 @@ from tests.servers import postgresql
 DATABASES = ["sqlite", "postgresql"] if postgresql.IS_AVAILABLE else ["sqlite"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
     with postgresql.postgresql() as url:
         yield url

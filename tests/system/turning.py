@@ -8,7 +8,7 @@ from datetime import date, time
 from functools import partial
 from typing import Self
 
-from broker.client import Message
+from broker.client import BrokerClient, Message
 from broker.paho import PahoClient
 from cli.circle import Circle, Edge
 from control import consent
@@ -18,6 +18,7 @@ from core.clock import Clock, SimulatedClock, monotonic_s
 from core.commands import Command
 from core.config.models import Broker, Config, Gateway
 from core.priority import Slot
+from core.topics import Channel, topic
 from gateway.agent import Gateway as Agent
 from gateway.process import connect_with
 from ingest.intake import Ingest
@@ -75,9 +76,17 @@ class TurningCircle:
         connect = partial(client, self.broker.settings("ingest"))
         ingest = Ingest(self.config.ingest, connect, self.store, self.registry, self.clock)
         ingest.client.connect()
-        for _ in range(5):  # the broker must know what it asks for before anybody publishes
-            ingest.pump(0.02)
+        self._await_subscriptions(ingest.client, Channel.STORED)
         return ingest
+
+    def _await_subscriptions(self, connected: BrokerClient, channel: Channel) -> None:
+        """The broker must know what somebody asks for before anybody publishes; it answers one packet after another."""
+        answered: list[bool] = []
+        connected.publish(
+            topic(self.gateway_settings.site, "nobody", channel), b"", on_done=lambda: answered.append(True)
+        )
+        while not answered:
+            connected.pump(0.02)
 
     def restart_gateway(self) -> None:
         """As a process that ended and began anew, with its files."""
@@ -108,6 +117,7 @@ class TurningCircle:
         connect = partial(client, self.broker.settings("control"))
         control = Control(self.config, self.store, self.registry, connect, self.clock)
         control.client.connect()
+        self._await_subscriptions(control.client, Channel.COMMANDS)
         self.circle.control = control
 
     def stop_control(self) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.calendar import HOUR_MS, Calendar
 from predict.series import Floats
@@ -44,7 +46,7 @@ def metered(
     time_ms = np.arange(plan.start_ms, plan.end_ms, HOUR_MS)
     n = len(time_ms)
     outdoor = 4 + 6 * np.arange(n) / n + remembering(rng, n, 0.985, 3) + 3 * np.sin(time_ms / 86_400_000 * 2 * np.pi)
-    open_day = np.array([ROME.is_working_day(ROME.day_of(t)) for t in time_ms.tolist()])
+    open_day = _open_days(plan.start_ms, n)
     expected = 8 + 2 * np.maximum(16 - outdoor, 0) * np.where(open_day, 1, 0.7)
     states = switched(plan)
     behind = states.copy()
@@ -53,6 +55,13 @@ def metered(
     effect = states + coasting * (states - behind)
     used = (expected + remembering(rng, n, 0.97, noise)) * (1 - saving * effect)
     return TrialHours(time_ms, used, outdoor, expected if baseline else None)
+
+
+@cache
+def _open_days(start_ms: int, hours: int) -> NDArray[np.bool_]:
+    """Whether each hour is of a working day; the same for every seed."""
+    times = range(start_ms, start_ms + hours * HOUR_MS, HOUR_MS)
+    return np.array([ROME.is_working_day(ROME.day_of(t)) for t in times])
 
 
 def switched(plan: TrialPlan) -> Floats:
