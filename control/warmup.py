@@ -19,6 +19,7 @@ _MIN_DEFICIT_K: Final = 0.7
 _ARRIVED_K: Final = 0.3
 _AT_ONCE_K: Final = 0.3
 _MAX_HOURS: Final = 12.0
+_CAUTION: Final = 1.0
 _MIN_SPREADS_K: Final = (4.0, 1.0)
 """Of the difference to outdoors, and of the kelvin missing."""
 
@@ -89,7 +90,7 @@ def learn_warm_up(mornings: list[Morning], default: WarmUp = DEFAULT) -> WarmUp:
     """Warm-up of a zone from its mornings; the default when they are too few.
 
     The rate is a line in the difference to outdoors where the weather varied enough, and in the kelvin missing where
-    they did, lowered by half the scatter around it; else the lower quartile. Only what makes a zone slower counts.
+    they did, lowered by the scatter around it; else the lower quartile. Only what makes a zone slower counts.
     """
     if len(mornings) < MIN_MORNINGS:
         return default
@@ -103,7 +104,7 @@ def learn_warm_up(mornings: list[Morning], default: WarmUp = DEFAULT) -> WarmUp:
             line = _line(causes[known], rates[known], chosen)
             if line is not None:
                 base, (loss, slower), scatter = line
-                return WarmUp(base - 0.5 * scatter, loss, slowest, len(mornings), slower)
+                return WarmUp(base - _CAUTION * scatter, loss, slowest, len(mornings), slower)
     return WarmUp(float(np.quantile(rates, 0.25)), 0.0, slowest, len(mornings))
 
 
