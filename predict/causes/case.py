@@ -89,7 +89,14 @@ class Case:
     def ranked(self) -> list[Hypothesis]:
         """Every combination of unseen changes, the most probable first."""
         heat = self.balance.curves if self.balance is not None else None
-        ranked = weigh(heat, self._ratio_curve(), [use.curves for use in self.uses.values()])
+        checked = self.pair.checked
+        ranked = weigh(
+            heat,
+            self._ratio_curve(),
+            [use.curves for use in self.uses.values()],
+            fuel_checked=any(m.kind.carrier in checked for m in self.fuels),
+            use_checked=bool(self.uses) and all(self.flows[i].carrier in checked for i in self.uses),
+        )
         if self.pair.inside_c is None:
             ranked = [h for h in ranked if not h.envelope] or ranked
         return ranked
@@ -138,7 +145,7 @@ class Case:
     def _true_use(self, i: int) -> Floats:
         """A meter's hours, put right where it surely reads too much or too little."""
         plain, shifted = self.uses[i].curves
-        odds = weigh(None, None, [(plain, shifted)])
+        odds = weigh(None, None, [(plain, shifted)], use_checked=self.flows[i].carrier in self.pair.checked)
         best = odds[0]
         scale = np.exp(best.use_meter) if best.probability > 0.9 else 1.0
         return np.where(self.pair.later, self.uses[i].kwh / scale, self.uses[i].kwh)

@@ -64,6 +64,8 @@ class Pair:
         Whether an hour belongs to the reporting period.
     settled
         Whether the memory of the masses is filled.
+    checked
+        Carriers whose main meter is checked by the meters behind it: that both read wrong alike is out of the question.
     misread
         kWh per hour, shape (n,), that a main meter counts more in the reporting period than the meters behind it tell,
         by its name; `meters` are put right by it.
@@ -89,10 +91,7 @@ class Pair:
         if not shared:
             raise DomainError("no energy meter that counts consumption is in both periods")
         self._name_what_meters_lack(shared)
-        self.misread = _misread(shared, self.later)
-        self.meters = tuple(
-            PairedMeter(m.name, m.kind, m.kwh - self.misread[m.name]) if m.name in self.misread else m for m in shared
-        )
+        self.meters = shared
         outdoor = self._both("outdoor_c")
         if outdoor is None:
             raise DomainError("the outdoor temperature is not in both periods: nothing can be told from the weather")
@@ -114,6 +113,10 @@ class Pair:
         self.heating_c = None if told is None else np.asarray(np.nanmean(told, axis=1), np.float64)
         if self.heating_c is None:
             self.missing.append("heating set-points: a change of temperature may be a set-point or a thermostat")
+        self.checked, self.misread = self._checked()
+        self.meters = tuple(
+            PairedMeter(m.name, m.kind, m.kwh - self.misread[m.name]) if m.name in self.misread else m for m in shared
+        )
 
     @cached_property
     def day_kind(self) -> Ints:
@@ -243,6 +246,31 @@ class Pair:
             chosen += [m for m in self.meters if m.kind.carrier is Carrier.HEAT][:1]
         return chosen or [m for m in self.meters if m.kind.carrier in (Carrier.HEAT, Carrier.COLD)]
 
+    def _checked(self) -> tuple[frozenset[Carrier], dict[str, Floats]]:
+        """Carriers whose main meter the meters behind it check, and what such a main meter counts beyond them."""
+        carriers: set[Carrier] = set()
+        found: dict[str, Floats] = {}
+        for carrier in dict.fromkeys(m.kind.carrier for m in self.meters):
+            mains = [m for m in self.meters if m.kind.carrier is carrier and m.kind.end_use is EndUse.WHOLE]
+            parts = [m.kwh for m in self.meters if m.kind.carrier is carrier and m.kind.end_use is not EndUse.WHOLE]
+            if len(mains) != 1 or not parts:
+                continue
+            whole, behind = mains[0].kwh, np.sum(parts, axis=0)
+            known = np.isfinite(behind) & np.isfinite(whole)
+            before, now = (float(np.sum(whole[known & rows])) for rows in (~self.later, self.later))
+            parts_before, parts_now = (float(np.sum(behind[known & rows])) for rows in (~self.later, self.later))
+            if min(before, now, parts_before, parts_now) <= 0 or not (
+                PARTS_COVER[0] < parts_before / before < PARTS_COVER[1]
+            ):
+                continue
+            carriers.add(carrier)
+            # What no part counts (hot water, lifts) has a day of its own and does not grow with the parts.
+            rest = self.usual(np.where(known, whole - behind, np.nan))
+            ratio = now / (parts_now + float(np.sum(rest[known & self.later])))
+            if abs(ratio - 1) > MISREAD:
+                found[mains[0].name] = np.where(self.later, whole * (1 - 1 / ratio), 0.0)
+        return frozenset(carriers), found
+
     def _consuming(self, meters: Iterable[PairedMeter]) -> Iterable[PairedMeter]:
         for meter in meters:
             means = [float(np.nanmean(meter.kwh[rows])) for rows in (~self.later, self.later)]
@@ -338,23 +366,3 @@ def _shared_meters(reference: Signals, reporting: Signals) -> Iterable[PairedMet
     for meter in reference.meters:
         if (other := later.get(meter.name)) is not None:
             yield PairedMeter(meter.name, meter.kind, np.concatenate([meter.kwh, other.kwh]))
-
-
-def _misread(meters: tuple[PairedMeter, ...], later: Bools) -> dict[str, Floats]:
-    """What main meters count beyond what the meters behind them tell, in the reporting period."""
-    found: dict[str, Floats] = {}
-    for whole in (m for m in meters if m.kind.end_use is EndUse.WHOLE):
-        parts = [m.kwh for m in meters if m.kind.carrier is whole.kind.carrier and m.kind.end_use is not EndUse.WHOLE]
-        mains = [m for m in meters if m.kind.carrier is whole.kind.carrier and m.kind.end_use is EndUse.WHOLE]
-        if not parts or len(mains) > 1:
-            continue
-        behind = np.sum(parts, axis=0)
-        known = np.isfinite(behind) & np.isfinite(whole.kwh)
-        before, now = (float(np.sum(whole.kwh[known & r])) for r in (~later, later))
-        parts_before, parts_now = (float(np.sum(behind[known & r])) for r in (~later, later))
-        if min(before, now, parts_before, parts_now) <= 0:
-            continue
-        ratio = (now / parts_now) / (before / parts_before)
-        if PARTS_COVER[0] < parts_before / before < PARTS_COVER[1] and abs(ratio - 1) > MISREAD:
-            found[whole.name] = np.where(later, whole.kwh * (1 - 1 / ratio), 0.0)
-    return found
