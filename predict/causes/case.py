@@ -21,8 +21,6 @@ from predict.causes.use import UseBalance
 from predict.series import Floats
 from predict.twin.lag import filled
 
-RATIO_SD: Final = 0.015
-"""By so much the fuel per heat of a sound plant changes with its load."""
 _LEAST: Final = 0.02
 """A remainder smaller than this share of its meter is the meters' own difference."""
 MODEL_DOUBT: Final = 0.25
@@ -67,7 +65,8 @@ class Case:
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
         self.bought = pair.bought()
-        self.target, self.fuels = heat_target(pair)
+        self.target, self.conversion = heat_target(pair)
+        self.fuels = self.conversion.meters
         self.flows = list(self._split())
         if not self.flows:
             raise DomainError("no meter of bought energy is in both periods")
@@ -85,7 +84,6 @@ class Case:
             if not flow.heating
         }
         self.balance = self._balance(running)
-        self.ratio = self._ratio()
 
     def ranked(self) -> list[Hypothesis]:
         """Every combination of unseen changes, the most probable first."""
@@ -151,27 +149,13 @@ class Case:
         scale = np.exp(best.use_meter) if best.probability > 0.9 else 1.0
         return np.where(self.pair.later, self.uses[i].kwh / scale, self.uses[i].kwh)
 
-    def _ratio(self) -> float | None:
-        """Logarithm of how much more fuel the reporting period takes for the same metered heat."""
-        if self.target is None or not self.target.inner or not self.fuels:
-            return None
-        fuel = np.sum([m.kwh for m in self.fuels], axis=0)
-        known = np.isfinite(fuel) & np.isfinite(self.target.kwh)
-        sums = [
-            (float(np.sum(v[known & rows])))
-            for rows in (~self.pair.later, self.pair.later)
-            for v in (fuel, self.target.kwh)
-        ]
-        if min(sums) <= 0:
-            return None
-        return float(np.log(sums[2] / sums[3]) - np.log(sums[0] / sums[1]))
-
     def _ratio_curve(self) -> Floats | None:
         if self.target is None or not self.target.inner:
             return None
-        if self.ratio is None:
+        found = self.conversion
+        if found.log_ratio is None:
             return np.zeros(len(LOG_SCALES))
-        return np.asarray(-0.5 * ((LOG_SCALES - self.ratio) / RATIO_SD) ** 2, np.float64)
+        return np.asarray(-0.5 * ((LOG_SCALES - found.log_ratio) / found.sd) ** 2, np.float64)
 
     def change(self, kwh: Floats) -> float:
         """Change of a meter between the periods at equal length, unknown hours counted as the known ones are."""

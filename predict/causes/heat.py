@@ -25,6 +25,8 @@ SUN_H: Final = (4.0, 24.0)
 PERSON_KW: Final = 0.075
 ENVELOPE_SD: Final = 0.15
 """Usual change of the heat loss, as a share of the load."""
+INSIDE: Final = (0.3, 0.6)
+WARMER: Final = (0.3, 0.45)
 _FLOOR: Final = 0.05
 IDLE_SHARE: Final = 0.02
 IDLE_WEIGHT: Final = 0.05
@@ -206,7 +208,7 @@ class HeatBalance:
             add("electricity", electricity, -1.0, 0.3)
         if running is not None:
             add("vented", running * difference, 0.2 * usual, 0.3 * usual)
-        add("warmer", self._warmer, 0.3 * usual, 0.45 * usual)
+        add("warmer", self._warmer, WARMER[0] * usual, WARMER[1] * usual)
         for slot in range(SLOTS):
             add(f"slot {slot}", (pair.slot == slot).astype(float), 0.0, 0.3 * self.level)
 
@@ -215,7 +217,7 @@ class HeatBalance:
         pair, inside = self.pair, self.pair.inside_c
         if inside is not None:
             # Ground and neighbours do not follow the weather, so heat depends more on the inside than on it.
-            self._terms.add("inside", inside - 20.0, 0.3 * usual, 0.6 * usual)
+            self._terms.add("inside", inside - 20.0, INSIDE[0] * usual, INSIDE[1] * usual)
             for name, step in zip(("ahead", "back"), pair.change(inside), strict=True):
                 self._free(name, step)
             for hours in MASS_H:
