@@ -27,6 +27,7 @@ ENVELOPE_SD: Final = 0.15
 """Usual change of the heat loss, as a share of the load."""
 INSIDE: Final = (0.3, 0.6)
 WARMER: Final = (0.3, 0.45)
+MOST_DRAWN: Final = 0.6
 _FLOOR: Final = 0.05
 IDLE_SHARE: Final = 0.02
 IDLE_WEIGHT: Final = 0.05
@@ -143,7 +144,10 @@ class HeatBalance:
 
         grown = grown_sd = aired = aired_sd = 0.0
         if envelope:
-            grown, grown_sd = total(self._growth(), width)
+            growth = self._growth()
+            grown, grown_sd = _freed(
+                *total(growth, width), float(np.linalg.norm(growth[later].sum(axis=0) * self._usual))
+            )
         if air:
             aired, aired_sd = total((self._air() * (1 - self._unpaid))[:, None], x.shape[1] - 1)
         warm = self._terms.place.get("warmer")
@@ -233,6 +237,7 @@ class HeatBalance:
         growth, air = self._growth(), self._air()
         usual = ENVELOPE_SD * self.level / np.maximum(np.mean(np.abs(growth[pair.later]), axis=0), 1e-6)
         usual[1:] *= 0.5
+        self._usual = usual
         of_air = 0.2 * self.level / max(float(np.mean(np.abs(air[pair.later]))), 1e-6)
         self._x, priors = {}, {}
         for e, a in itertools.product((False, True), (False, True) if np.any(air) else (False,)):
@@ -305,6 +310,12 @@ class HeatBalance:
         spread = float(np.std(column))
         if spread > 1e-9:
             self._terms.add(name, column, 0.0, 2 * self.level / spread)
+
+
+def _freed(kwh: float, sd: float, prior_sd: float) -> tuple[float, float]:
+    """What the data alone say of a change that is held to be true: without the prior that drew it towards none."""
+    drawn = min((sd / prior_sd) ** 2, MOST_DRAWN) if prior_sd > 0 else 0.0
+    return kwh / (1 - drawn), sd / float(np.sqrt(1 - drawn))
 
 
 def _sd(found: Posterior, place: int) -> float:

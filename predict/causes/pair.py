@@ -29,6 +29,8 @@ WELL_KNOWN: Final = 0.9
 MISREAD: Final = 0.02
 PARTS_COVER: Final = (0.8, 1.05)
 """The meters behind a main meter check it where they hold so much of it, and contradict it from this share on."""
+KNOWN_SHARE: Final = 0.6
+"""What is known in less of the hours of a period is not filled in but left out."""
 PART_USE: Final = 0.6
 NO_USE: Final = 0.08
 """Shares of a usual day's activity below which a day is in part, and not, in use."""
@@ -94,14 +96,17 @@ class Pair:
         self.meters = shared
         outdoor = self._both("outdoor_c")
         if outdoor is None:
-            raise DomainError("the outdoor temperature is not in both periods: nothing can be told from the weather")
+            raise DomainError(
+                "the outdoor temperature is not in both periods: nothing can be told from the weather; "
+                f"it must be known in {KNOWN_SHARE:.0%} of the hours of each"
+            )
         if min(np.nanmax(part) - np.nanmin(part) for part in np.split(outdoor, [self.split])) < LEAST_SWING_K:
             raise DomainError(
                 "the outdoor temperature stands still: its sensor is dead, and nothing can be told from it"
             )
         self.outdoor_c = self._filled(outdoor)
         self.sun_w_m2 = self._measured("sun_w_m2", "solar irradiance: sun and daylight count as chance")
-        self.people = self._measured("people", "people: their heat and their number count as chance")
+        self.people = self._heads()
         self.wind_m_s = self._optional("wind_m_s")
         self.fan = self._optional("fan")
         self.zones, self.zone_c = self._zones()
@@ -299,7 +304,29 @@ class Pair:
         parts = getattr(self.reference, name), getattr(self.reporting, name)
         if any(part is None or not np.isfinite(part).any() for part in parts):
             return None
+        share = min(float(np.isfinite(part).mean()) for part in parts)
+        if share < KNOWN_SHARE:
+            what = name.rpartition("_")[0].replace("_", " ") or name
+            self.missing.append(f"{what}: known in only {share:.0%} of the hours of one period; left out")
+            return None
         return np.concatenate(parts)
+
+    def _heads(self) -> Floats | None:
+        """People by the counters that both periods have, so that a new counter does not make new people."""
+        a, b = self.reference.heads, self.reporting.heads
+        shared = [
+            name for name in a if name in b and min(np.isfinite(part[name]).mean() for part in (a, b)) >= KNOWN_SHARE
+        ]
+        left_out = sorted((a.keys() | b.keys()) - set(shared))
+        if left_out:
+            self.missing.append(f"people: {len(left_out)} counters are not known well in both periods; left out")
+        if not shared:
+            if not left_out:
+                self.missing.append("people: their heat and their number count as chance")
+            return None
+        return np.asarray(
+            np.sum([self._filled(np.concatenate([a[name], b[name]])) for name in shared], axis=0), np.float64
+        )
 
     def _optional(self, name: str) -> Floats | None:
         values = self._both(name)
