@@ -13,10 +13,8 @@ from predict.series import Floats
 from predict.twin.lag import filled
 
 KNOTS_C: Final = (0.0, 6.0, 12.0, 18.0)
-EXTRAPOLATION: Final = 0.1
+EXTRAPOLATION: Final = 0.15
 """By so much of itself a change that the weather makes is doubtful."""
-CURVATURE: Final = 1.5
-"""And by so much of its square: what was seen is straight only nearby."""
 DRIFT: Final = 1.5
 """Errors in another period are larger than those in the fit."""
 LOWEST: Final = 0.02
@@ -82,4 +80,4 @@ def foretold(pair: Pair, kwh: Floats) -> tuple[Floats, float]:
     chance = DRIFT * float(np.hypot(chance, np.sqrt(middle @ found.covariance @ middle)))
     # The further the weather takes it from what was seen, the less is it to be believed.
     moved = float(np.mean(expected[pair.later])) - float(np.mean(y[first])) if first.any() else 0.0
-    return expected, float(np.linalg.norm([chance, EXTRAPOLATION * moved, CURVATURE * moved**2 / level]))
+    return expected, float(np.hypot(chance, EXTRAPOLATION * moved))
