@@ -25,8 +25,8 @@ SUN_H: Final = (4.0, 24.0)
 PERSON_KW: Final = 0.075
 ENVELOPE_SD: Final = 0.15
 """Usual change of the heat loss, as a share of the load."""
-INSIDE: Final = (0.6, 1.5)
-WARMER: Final = (0.3, 1.0)
+INSIDE: Final = (0.3, 0.6)
+WARMER: Final = (0.3, 0.45)
 MOST_DRAWN: Final = 0.6
 _FLOOR: Final = 0.05
 IDLE_SHARE: Final = 0.02
