@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from scipy.stats import norm
 
 from predict.causes.evidence import LinearModel, Noise, Terms, noise_of
 from predict.causes.pair import SLOTS, Pair
@@ -13,14 +12,10 @@ from predict.series import Floats
 from predict.twin.lag import filled
 
 KNOTS_C: Final = (0.0, 6.0, 12.0, 18.0)
-EXTRAPOLATION: Final = 0.15
+EXTRAPOLATION: Final = 0.5
 """By so much of itself a change that the weather makes is doubtful."""
 DRIFT: Final = 1.5
 """Errors in another period are larger than those in the fit."""
-LOWEST: Final = 0.02
-IDLE_SHARE: Final = 0.03
-"""Energy that is above its lowest by less than this share of its range: nothing is asked for by the weather."""
-ROUNDS: Final = 6
 
 
 def foretold(pair: Pair, kwh: Floats) -> tuple[Floats, float]:
@@ -30,13 +25,6 @@ def foretold(pair: Pair, kwh: Floats) -> tuple[Floats, float]:
     ----------
     kwh
         Shape (n,): energy that depends on the weather, NaN where unknown; only the reference's hours are looked at.
-
-    Notes
-    -----
-    A plant cannot give less than nothing. On mild days a straight line does, and would be made up for by a change of
-    the building that there was not. So hours without heat say only that no more was needed (Tobit, *Estimation of
-    relationships for limited dependent variables*, Econometrica 26, 1958): what was needed is replaced by its mean
-    given that, round after round, and what is foretold is the mean of what is cut off at the lowest.
     """
     first = pair.settled & ~pair.later & np.isfinite(kwh)
     y = filled(np.where(pair.later, np.nan, kwh))
@@ -57,24 +45,13 @@ def foretold(pair: Pair, kwh: Floats) -> tuple[Floats, float]:
     for slot in range(SLOTS):
         terms.add(f"slot {slot}", (pair.slot == slot).astype(float), level, 2 * level)
     x, known = terms.matrix, first.astype(float)
-    low = float(np.quantile(y[first], LOWEST)) if first.any() else 0.0
-    high = float(np.quantile(y[first], 0.95)) if first.any() else level
-    idle = y < low + IDLE_SHARE * (high - low)
     noise = Noise(np.full(pair.hours, (0.3 * level) ** 2), 1.0, level)
-    latent, supposed = np.full(pair.hours, level), y
-    for _ in range(ROUNDS):
-        found = LinearModel(x, *terms.prior, noise.precision(known)).fit(supposed)
-        latent = x @ found.mean
-        noise = noise_of(supposed - latent, known, pair.slot, 0.05)
-        sd = np.sqrt(noise.variance)
-        below = (low - latent) / sd
-        shortfall = sd * np.exp(norm.logpdf(below) - norm.logcdf(below))
-        supposed = np.where(idle, np.minimum(latent - shortfall, low), y)
-    above = (latent - low) / np.sqrt(noise.variance)
-    expected = low + (latent - low) * norm.cdf(above) + np.sqrt(noise.variance) * norm.pdf(above)
-    if first.any():
-        expected = expected * (float(np.mean(y[first])) / max(float(np.mean(expected[first])), 1e-9))
-    middle = (x * norm.cdf(above)[:, None])[pair.later].mean(axis=0)
+    expected = np.full(pair.hours, level)
+    for _ in range(2):
+        found = LinearModel(x, *terms.prior, noise.precision(known)).fit(y)
+        expected = x @ found.mean
+        noise = noise_of(y - expected, known, pair.slot, 0.05)
+    middle = x[pair.later].mean(axis=0)
     share = 1 / max(float(np.sum(first)), 1.0) + 1 / max(float(np.sum(pair.later)), 1.0)
     chance = noise.sd * np.sqrt(noise.inflation * share)
     chance = DRIFT * float(np.hypot(chance, np.sqrt(middle @ found.covariance @ middle)))

@@ -74,7 +74,6 @@ class Case:
         heating = self.target.kwh if self.target is not None else None
         self.comfort: Comfort = compare_comfort(pair, heating)
         self.coasting = Coasting(pair, heating)
-        self._left = 0.0, 0.0
         running, self.told_by = pair.running
         self.running = running
         independent = running if self.told_by != "electricity" else None
@@ -180,7 +179,6 @@ class Case:
             extra = fit.person[0] * fit.more_people + fit.run[0] * run + fit.change
             if self.flows[i].carrier is Carrier.ELECTRICITY:
                 more_use = more_use + extra
-        self._changed = self._changed_by_running() | {slot for fit in fits.values() for slot in fit.changed_slots}
         if self.balance is not None and self.target is not None:
             log_scale = 0.0 if self.target.inner else h.efficiency + h.fuel_meter
             heat_parts = self._heat_parts(h, log_scale, more_people, more_running, more_use)
@@ -199,6 +197,7 @@ class Case:
             for (cause, name), (kwh, sd) in effects.items():
                 out.add(cause, carrier, name, kwh * rise, abs(sd))
             self._close(out, i, fit.expected, h, moved, fit.scale)
+        self._changed = self._changed_by_running() | {slot for fit in fits.values() for slot in fit.changed_slots}
         for i, flow in enumerate(self.flows):
             if flow.heating:
                 self._heat_flow(out, i, h, heat_parts)
@@ -241,31 +240,13 @@ class Case:
         }
         extra = float(np.sum(running * difference))
         parts[USE, "ventilation"] = (fit.vented * extra, fit.vented_sd * extra)
-        longer = self._longer_heat(fit.expected, log_scale)
-        if longer:
-            parts[USE, "plant hours"] = (longer, 0.3 * abs(longer))
         self._expected = fit.expected
         return self._reconciled(parts, log_scale)
-
-    def _longer_heat(self, expected: Floats, log_scale: float) -> float:
-        """What the balance does not foretell in hours whose use has changed, kWh of heat at the reference's scale."""
-        assert self.target is not None  # noqa: S101
-        known = np.isfinite(self.target.kwh) & self.pair.settled
-        scale = np.where(self.pair.later, self._true(log_scale) / np.maximum(self.target.kwh, 1e-9), 1.0)
-        residual = np.where(known, (self.target.kwh - expected) * scale, np.nan)
-        by_running = self._changed_by_running()
-        # What people switch on heats the rooms at once and later, so only a part of this shows in the same hours.
-        return self._longer(residual, by_running) + AT_ONCE * self._longer(residual, self._changed - by_running)
-
-    def _true(self, log_scale: float) -> Floats:
-        """The target at the reference's scale, shape (n,)."""
-        assert self.target is not None  # noqa: S101
-        return self.target.fixed + self.target.scaled * np.where(self.pair.later, np.exp(-log_scale), 1.0)
 
     def _reconciled(
         self, parts: dict[tuple[str, str], tuple[float, float]], log_scale: float
     ) -> dict[tuple[str, str], tuple[float, float]]:
-        """Parts brought nearer to what the reference alone leaves open, each by its own doubt; `_left` is the rest.
+        """Parts brought nearer to what the reference alone leaves open, each by its own doubt.
 
         The balance tells which causes there are; how large they are together is also told by the energy that the
         reference would not have used. Both are uncertain; this is their weighted mean (least squares).
@@ -274,14 +255,14 @@ class Case:
         pair = self.pair
         spread = {key: float(np.hypot(sd, MODEL_DOUBT * kwh)) for key, (kwh, sd) in parts.items()}
         doubt = sum(sd**2 for sd in spread.values())
-        true = self._true(log_scale)
+        if doubt <= 0:
+            return parts
+        true = self.target.fixed + self.target.scaled * np.where(pair.later, np.exp(-log_scale), 1.0)
         expected, sd = foretold(pair, true)
         rows = pair.later & pair.settled & np.isfinite(true)
         left_open = float(np.mean((true - expected)[rows])) * self.later_hours
         missing = left_open - sum(kwh for kwh, _ in parts.values())
-        sd *= self.later_hours
-        share = missing / max(doubt + sd**2, 1e-9)
-        self._left = missing - doubt * share, sd
+        share = missing / (doubt + (sd * self.later_hours) ** 2)
         return {
             key: (kwh + spread[key] ** 2 * share, max(parts[key][1], 0.5 * spread[key]))
             for key, (kwh, _) in parts.items()
@@ -314,8 +295,7 @@ class Case:
                 float(np.nanmean(before)) / max(float(np.mean(target[: pair.split])), 1e-9),
             )
             expected = self._expected * share
-        left = (self._left[0] * per_heat, self._left[1] * per_heat)
-        self._close(out, i, expected, h, moved, scale, left=left, heating=scaled)
+        self._close(out, i, expected, h, moved, scale, heating=scaled)
 
     def _target_scale(self, h: Hypothesis) -> float:
         """Factor on the balance's target in the reporting period."""
@@ -357,18 +337,9 @@ class Case:
         return any(m.kind.carrier is flow.carrier for m in self.fuels)
 
     def _close(
-        self,
-        out: Sum,
-        i: int,
-        expected: Floats,
-        h: Hypothesis,
-        moved: float,
-        scale: float,
-        *,
-        left: tuple[float, float] | None = None,
-        heating: bool = False,
+        self, out: Sum, i: int, expected: Floats, h: Hypothesis, moved: float, scale: float, *, heating: bool = False
     ) -> None:
-        """Scales, what the model does not foretell (`left`, where that is known), and the weather as what remains."""
+        """Scales, what the model does not foretell, and the weather as what remains of the change of a flow."""
         flow, pair = self.flows[i], self.pair
         carrier = flow.carrier.value
         later = float(np.nanmean(flow.kwh[pair.split :])) * self.later_hours
@@ -380,20 +351,20 @@ class Case:
             out.add(METERING, carrier, f"{carrier} meter", scaling * meter, sd if meter else 0.0)
             out.add(EFFICIENCY, carrier, "fuel for the same heat", scaling * (1 - meter), sd if meter < 1 else 0.0)
         residual = np.where(np.isfinite(flow.kwh) & pair.settled, flow.kwh - expected, np.nan)
+        parts = [float(np.nanmean(r)) for r in (residual[: pair.split], residual[pair.split :])]
+        unexplained = (parts[1] - parts[0]) * self.later_hours
+        longer = self._longer(residual, self._changed_by_running())
+        if flow.heating:
+            # What people switch on heats the rooms at once and later, so only a part of this shows in the same hours.
+            longer += AT_ONCE * self._longer(residual, self._changed - self._changed_by_running())
+        if longer:
+            unexplained -= longer
+            moved += longer
+            out.add(USE, carrier, "plant hours", longer, 0.5 * abs(longer))
         noise = float(np.nanstd(residual)) * np.sqrt(2 * self._inflation(i) * self.later_hours)
-        if left is not None:
-            unexplained, noise = left[0], float(np.hypot(left[1], noise))
-        else:
-            parts = [float(np.nanmean(r)) for r in (residual[: pair.split], residual[pair.split :])]
-            unexplained = (parts[1] - parts[0]) * self.later_hours
-            longer = self._longer(residual, self._changed_by_running())
-            if longer:
-                unexplained -= longer
-                moved += longer
-                out.add(USE, carrier, "plant hours", longer * (1 + scale) / 2, 0.5 * abs(longer))
         # What chance may do with the weather is left to the weather; only what goes beyond it is unexplained
         # (James and Stein's positive part).
         unexplained *= max(0.0, 1 - (CHANCE * noise / unexplained) ** 2) if unexplained else 0.0
         out.add(UNEXPLAINED, carrier, "", unexplained, noise)
-        known = scaling + moved * (1 + scale) / 2 + unexplained
+        known = scaling + moved + unexplained
         out.add(WEATHER, carrier, "", self.change(flow.kwh) - known, noise)
