@@ -230,7 +230,7 @@ class Case:
         parts = {
             (SETPOINT, "temperature held"): (
                 hold * kelvin_hours + fit.warmer_kwh,
-                float(np.linalg.norm([fit.warmer_sd, hold * comfort.mean_sd * hours, hold_sd * kelvin_hours])),
+                float(np.hypot(fit.warmer_sd, hold * comfort.mean_sd * hours)),
             ),
             (ENVELOPE, "heat loss"): (fit.envelope_kwh + cooler, fit.envelope_sd),
             (USE, "heat of people"): (fit.person * heads, fit.person_sd * heads),

@@ -25,9 +25,6 @@ SUN_H: Final = (4.0, 24.0)
 PERSON_KW: Final = 0.075
 ENVELOPE_SD: Final = 0.15
 """Usual change of the heat loss, as a share of the load."""
-INSIDE: Final = (0.3, 0.6)
-WARMER: Final = (0.3, 0.45)
-MOST_DRAWN: Final = 0.6
 _FLOOR: Final = 0.05
 IDLE_SHARE: Final = 0.02
 IDLE_WEIGHT: Final = 0.05
@@ -144,10 +141,7 @@ class HeatBalance:
 
         grown = grown_sd = aired = aired_sd = 0.0
         if envelope:
-            growth = self._growth()
-            grown, grown_sd = _freed(
-                *total(growth, width), float(np.linalg.norm(growth[later].sum(axis=0) * self._usual))
-            )
+            grown, grown_sd = total(self._growth(), width)
         if air:
             aired, aired_sd = total((self._air() * (1 - self._unpaid))[:, None], x.shape[1] - 1)
         warm = self._terms.place.get("warmer")
@@ -212,7 +206,7 @@ class HeatBalance:
             add("electricity", electricity, -1.0, 0.3)
         if running is not None:
             add("vented", running * difference, 0.2 * usual, 0.3 * usual)
-        add("warmer", self._warmer, WARMER[0] * usual, WARMER[1] * usual)
+        add("warmer", self._warmer, 0.3 * usual, 0.45 * usual)
         for slot in range(SLOTS):
             add(f"slot {slot}", (pair.slot == slot).astype(float), 0.0, 0.3 * self.level)
 
@@ -221,7 +215,7 @@ class HeatBalance:
         pair, inside = self.pair, self.pair.inside_c
         if inside is not None:
             # Ground and neighbours do not follow the weather, so heat depends more on the inside than on it.
-            self._terms.add("inside", inside - 20.0, INSIDE[0] * usual, INSIDE[1] * usual)
+            self._terms.add("inside", inside - 20.0, 0.3 * usual, 0.6 * usual)
             for name, step in zip(("ahead", "back"), pair.change(inside), strict=True):
                 self._free(name, step)
             for hours in MASS_H:
@@ -237,7 +231,6 @@ class HeatBalance:
         growth, air = self._growth(), self._air()
         usual = ENVELOPE_SD * self.level / np.maximum(np.mean(np.abs(growth[pair.later]), axis=0), 1e-6)
         usual[1:] *= 0.5
-        self._usual = usual
         of_air = 0.2 * self.level / max(float(np.mean(np.abs(air[pair.later]))), 1e-6)
         self._x, priors = {}, {}
         for e, a in itertools.product((False, True), (False, True) if np.any(air) else (False,)):
@@ -310,12 +303,6 @@ class HeatBalance:
         spread = float(np.std(column))
         if spread > 1e-9:
             self._terms.add(name, column, 0.0, 2 * self.level / spread)
-
-
-def _freed(kwh: float, sd: float, prior_sd: float) -> tuple[float, float]:
-    """What the data alone say of a change that is held to be true: without the prior that drew it towards none."""
-    drawn = min((sd / prior_sd) ** 2, MOST_DRAWN) if prior_sd > 0 else 0.0
-    return kwh / (1 - drawn), sd / float(np.sqrt(1 - drawn))
 
 
 def _sd(found: Posterior, place: int) -> float:
