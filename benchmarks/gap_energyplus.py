@@ -44,6 +44,11 @@ BUILDINGS = {
     "primary-school-newark": ("ref:primary_school", "usa_nj_newark", "usa_va_sterling"),
     "heat-pump-office-denver": ("ashrae:office_small", "usa_co_denver", "usa_co_golden"),
     "modern-school-denver": ("ashrae:school_primary", "usa_co_denver", "usa_co_boulder"),
+    "small-office-sterling": ("ref:small_office", "usa_va_sterling", "usa_nj_newark"),
+    "medium-office-boulder": ("ref:medium_office", "usa_co_boulder", "usa_co_colorado_springs"),
+    "retail-newark": ("ref:standalone_retail", "usa_nj_newark", "usa_va_sterling"),
+    "strip-mall-springs": ("ref:strip_mall", "usa_co_colorado_springs", "usa_co_denver"),
+    "modern-retail-urbana": ("ashrae:retail_standalone", "usa_il_uiw", "usa_il_chicago"),
 }
 """Model, weather of the reference, weather of the reporting period (a neighbouring station: another winter)."""
 

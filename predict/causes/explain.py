@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from core.errors import DomainError
-from predict.causes.baseline import foretold
-from predict.causes.coasting import Coasting
-from predict.causes.comfort import Comfort, compare_comfort
-from predict.causes.explanation import (
-    CAUSES,
-    EFFICIENCY,
-    ENVELOPE,
-    METERING,
-    SETPOINT,
-    UNEXPLAINED,
-    USE,
-    WEATHER,
-    Explanation,
-    Part,
-)
-from predict.causes.heat import LOG_SCALES, HeatBalance
-from predict.causes.hypotheses import Hypothesis, weigh
-from predict.causes.pair import SLOTS, Pair
+from predict.causes.case import Case
+from predict.causes.explanation import CAUSES, Explanation, Part
+from predict.causes.hypotheses import Hypothesis
+from predict.causes.pair import Pair
 from predict.causes.record import Record
-from predict.causes.roles import Carrier, EndUse
 from predict.causes.signals import Signals, read_signals
-from predict.causes.target import heat_target
-from predict.causes.use import UseBalance
-from predict.series import Floats
-from predict.twin.lag import filled
 
 T_90: Final = 1.645
-RATIO_SD: Final = 0.015
-"""By so much the fuel per heat of a sound plant changes with its load."""
-_LEAST: Final = 0.02
-"""A remainder smaller than this share of its meter is the meters' own difference."""
 _KEPT: Final = 0.02
-MODEL_DOUBT: Final = 0.25
-"""By so much of itself any part may be wrong because a building is not a linear network."""
-CHANCE: Final = 2.0
-"""So many deviations are left to chance."""
-AT_ONCE: Final = 0.5
-CHANGED_SHARE: Final = 0.08
-"""The plant's hours have changed in a slot of the day when it runs by so much more or less of it."""
 
 
 def explain(reference: Record, reporting: Record) -> Explanation:
@@ -63,382 +32,46 @@ def explain(reference: Record, reporting: Record) -> Explanation:
 
 def explain_signals(reference: Signals, reporting: Signals) -> Explanation:
     """The same for signals that are hourly already."""
-    return _Case(Pair(reference, reporting)).explanation()
+    return _explanation(Case(Pair(reference, reporting)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Flow:
-    """Energy of one carrier that serves one purpose: heating, or everything else."""
-
-    carrier: Carrier
-    kwh: Floats
-    heating: bool
-
-
-@dataclass(slots=True)
-class _Sum:
-    """Parts of one hypothesis: (cause, carrier, detail) to kWh, cause to variance."""
-
-    kwh: dict[tuple[str, str, str], float] = field(default_factory=dict)
-    variance: dict[str, float] = field(default_factory=dict)
-
-    def add(self, cause: str, carrier: str, detail: str, kwh: float, sd: float = 0.0) -> None:
-        key = (cause, carrier, detail)
-        self.kwh[key] = self.kwh.get(key, 0.0) + kwh
-        self.variance[cause] = self.variance.get(cause, 0.0) + sd**2
-
-    def of(self, cause: str) -> float:
-        return sum(v for (c, _, _), v in self.kwh.items() if c == cause)
-
-
-class _Case:
-    """Everything that is worked out for one pair of periods."""
-
-    def __init__(self, pair: Pair) -> None:
-        self.pair = pair
-        self.bought = pair.bought()
-        self.target, self.fuels = heat_target(pair)
-        self.flows = list(self._split())
-        if not self.flows:
-            raise DomainError("no meter of bought energy is in both periods")
-        self.later_hours = int(np.sum(pair.later))
-        heating = self.target.kwh if self.target is not None else None
-        self.comfort: Comfort = compare_comfort(pair, heating)
-        self.coasting = Coasting(pair, heating)
-        running, self.told_by = pair.running
-        self.running = running
-        independent = running if self.told_by != "electricity" else None
-        self.uses = {
-            i: UseBalance(pair, flow.kwh, None if heating is None else filled(heating), independent)
-            for i, flow in enumerate(self.flows)
-            if not flow.heating
-        }
-        self.balance = self._balance(running)
-        self.ratio = self._ratio()
-
-    def explanation(self) -> Explanation:
-        """All parts under the most probable hypothesis; the others widen the intervals."""
-        heat = self.balance.curves if self.balance is not None else None
-        ranked = weigh(heat, self._ratio_curve(), [use.curves for use in self.uses.values()])
-        if self.pair.inside_c is None:
-            ranked = [h for h in ranked if not h.envelope] or ranked
-        total = sum(self._change(flow.kwh) for flow in self.flows)
-        total += sum(self._change(self.pair.misread[m.name]) for m in self.bought if m.name in self.pair.misread)
-        kept = [h for h in ranked if h.probability >= _KEPT] or ranked[:1]
-        sums = [self._parts(h) for h in kept]
-        best = sums[0]
-        weight = sum(h.probability for h in kept)
-        parts = []
-        for cause in CAUSES:
-            kwh = best.of(cause)
-            between = sum(h.probability * (s.of(cause) - kwh) ** 2 for h, s in zip(kept, sums, strict=True)) / weight
-            reach = T_90 * float(np.sqrt(best.variance.get(cause, 0.0) + between))
-            detail: dict[str, float] = {}
-            for (c, _, name), value in best.kwh.items():
-                if c == cause and name:
-                    detail[name] = detail.get(name, 0.0) + value
-            parts.append(Part(cause, kwh, kwh - reach, kwh + reach, detail))
-        # Sums of rounded numbers do not close by themselves; the last digit belongs to what is not explained.
-        rest = total - sum(p.kwh for p in parts)
-        parts[-1] = replace(parts[-1], kwh=parts[-1].kwh + rest, low=parts[-1].low + rest, high=parts[-1].high + rest)
-        by_carrier: dict[str, dict[str, float]] = {}
-        for (cause, carrier, _), value in best.kwh.items():
-            row = by_carrier.setdefault(carrier, dict.fromkeys(CAUSES, 0.0))
-            row[cause] += value
-        reference = sum(float(np.nanmean(f.kwh[: self.pair.split])) for f in self.flows) * self.later_hours
-        return Explanation(
-            reference_kwh=reference,
-            reporting_kwh=reference + total,
-            total_kwh=total,
-            parts=tuple(parts),
-            by_carrier=by_carrier,
-            hypotheses=_named(kept),
-            meters=tuple(m.name for m in self.bought),
-            missing=tuple(self.pair.missing),
-        )
-
-    def _split(self) -> list[_Flow]:
-        flows: list[_Flow] = []
-        for carrier in dict.fromkeys(m.kind.carrier for m in self.bought):
-            of_carrier = [m for m in self.bought if m.kind.carrier is carrier]
-            whole = np.sum([m.kwh for m in of_carrier], axis=0)
-            heating = [m for m in self.fuels if m.kind.carrier is carrier]
-            if self.target is not None and self.target.inner and carrier is Carrier.HEAT:
-                flows.append(_Flow(carrier, whole, heating=True))
-                continue
-            heating += [
-                m for m in self.pair.meters
-                if m.kind.carrier is carrier and m.kind.end_use is EndUse.HEATING and m not in heating
-            ]  # fmt: skip
-            if self.target is not None:
-                heating += [m for m in self.target.hidden if m.kind.carrier is carrier and m not in heating]
-            if not heating:
-                flows.append(_Flow(carrier, whole, heating=False))
-                continue
-            part = np.sum([m.kwh for m in heating], axis=0)
-            flows.append(_Flow(carrier, part, heating=True))
-            rest = whole - part
-            if np.nanmean(np.abs(rest)) > _LEAST * np.nanmean(np.abs(whole)):
-                flows.append(_Flow(carrier, rest, heating=False))
-            else:
-                flows[-1] = _Flow(carrier, whole, heating=True)
-        return flows
-
-    def _balance(self, running: Floats | None) -> HeatBalance | None:
-        if self.target is None or not np.isfinite(self.target.kwh).any():
-            return None
-        electricity = [self._true_use(i) for i in self.uses if self.flows[i].carrier is Carrier.ELECTRICITY]
-        gains = np.sum(electricity, axis=0) if electricity else None
-        return HeatBalance(self.pair, self.target, gains, running, warmer=self._warmer(), unpaid=self.coasting.zones)
-
-    def _warmer(self) -> Floats:
-        """By how many K each hour is kept warmer: all of it while thermostats hold it, what is left of it after."""
-        if not self.comfort.significant:
-            return np.zeros(self.pair.hours)
-        told = self.comfort.told_k if abs(self.comfort.held_k) < 0.1 else self.comfort.held_k
-        return np.where(self.pair.later, told * (1 - self.coasting.building), 0.0)
-
-    def _true_use(self, i: int) -> Floats:
-        """A meter's hours, put right where it surely reads too much or too little."""
-        plain, shifted = self.uses[i].curves
-        odds = weigh(None, None, [(plain, shifted)])
-        best = odds[0]
-        scale = np.exp(best.use_meter) if best.probability > 0.9 else 1.0
-        return np.where(self.pair.later, self.uses[i].kwh / scale, self.uses[i].kwh)
-
-    def _ratio(self) -> float | None:
-        """Logarithm of how much more fuel the reporting period takes for the same metered heat."""
-        if self.target is None or not self.target.inner or not self.fuels:
-            return None
-        fuel = np.sum([m.kwh for m in self.fuels], axis=0)
-        known = np.isfinite(fuel) & np.isfinite(self.target.kwh)
-        sums = [
-            (float(np.sum(v[known & rows])))
-            for rows in (~self.pair.later, self.pair.later)
-            for v in (fuel, self.target.kwh)
-        ]
-        if min(sums) <= 0:
-            return None
-        return float(np.log(sums[2] / sums[3]) - np.log(sums[0] / sums[1]))
-
-    def _ratio_curve(self) -> Floats | None:
-        if self.target is None or not self.target.inner:
-            return None
-        if self.ratio is None:
-            return np.zeros(len(LOG_SCALES))
-        return np.asarray(-0.5 * ((LOG_SCALES - self.ratio) / RATIO_SD) ** 2, np.float64)
-
-    def _change(self, kwh: Floats) -> float:
-        """Change of a meter between the periods at equal length, unknown hours counted as the known ones are."""
-        split = self.pair.split
-        return float(np.nanmean(kwh[split:]) - np.nanmean(kwh[:split])) * self.later_hours
-
-    def _more(self, values: Floats | None) -> Floats:
-        """By how much the reporting period's values exceed what is usual in the reference, shape (n,), 0 before."""
-        if values is None:
-            return np.zeros(self.pair.hours)
-        return np.where(self.pair.later, values - self.pair.usual(values), 0.0)
-
-    def _parts(self, h: Hypothesis) -> _Sum:
-        out = _Sum()
-        more_use = np.zeros(self.pair.hours)
-        heat_parts: dict[tuple[str, str], tuple[float, float]] = {}
-        fits = {i: use.fit(shifted=h.use, log_scale=h.use_meter) for i, use in self.uses.items()}
-        more_people, more_running = self._more(self.pair.people), self._more(self.running)
-        for i, fit in fits.items():
-            run = more_running if self.told_by != "electricity" else 0 * more_running
-            extra = fit.person[0] * fit.more_people + fit.run[0] * run + fit.change
-            if self.flows[i].carrier is Carrier.ELECTRICITY:
-                more_use = more_use + extra
-        if self.balance is not None and self.target is not None:
-            log_scale = 0.0 if self.target.inner else h.efficiency + h.fuel_meter
-            heat_parts = self._heat_parts(h, log_scale, more_people, more_running, more_use)
-        for i, fit in fits.items():
-            carrier = self.flows[i].carrier.value
-            run = more_running if self.told_by != "electricity" else 0 * more_running
-            rise = (1 + fit.scale) / 2
-            effects = {
-                (USE, "people"): (fit.person[0] * fit.more_people.sum(), fit.person[1] * fit.more_people.sum()),
-                (USE, "plant hours"): (fit.run[0] * run.sum(), fit.run[1] * run.sum()),
-                (USE, "other use"): (float(fit.change.sum()), fit.change_sd),
-            }
-            for (cause, name), (kwh, sd) in heat_parts.items():
-                effects[cause, f"{name} by auxiliaries"] = (fit.heat[0] * kwh, fit.heat[0] * sd)
-            moved = sum(kwh for kwh, _ in effects.values())
-            for (cause, name), (kwh, sd) in effects.items():
-                out.add(cause, carrier, name, kwh * rise, abs(sd))
-            self._close(out, i, fit.expected, h, moved, fit.scale)
-        self._changed = self._changed_by_running() | {slot for fit in fits.values() for slot in fit.changed_slots}
-        for i, flow in enumerate(self.flows):
-            if flow.heating:
-                self._heat_flow(out, i, h, heat_parts)
-        self._checked_meters(out)
-        return out
-
-    def _checked_meters(self, out: _Sum) -> None:
-        """What main meters count beyond the meters behind them."""
-        for meter in self.bought:
-            if (more := self.pair.misread.get(meter.name)) is not None:
-                kwh = self._change(more)
-                out.add(METERING, meter.kind.carrier.value, f"{meter.name} against its parts", kwh, 0.1 * abs(kwh))
-
-    def _heat_parts(
-        self, h: Hypothesis, log_scale: float, people: Floats, running: Floats, use: Floats
-    ) -> dict[tuple[str, str], tuple[float, float]]:
-        """Heat (or fuel at the reference's scale) that each cause adds, kWh and sd."""
-        assert self.balance is not None  # noqa: S101 - the caller has looked
-        fit = self.balance.fit(envelope=h.envelope, air=h.air, log_scale=log_scale)
-        difference, hours, comfort = self.balance.difference_k, self.later_hours, self.comfort
-        run = self.running
-        vented = fit.vented * (float(np.mean(run[self.pair.later])) if run is not None else 0.0)
-        hold, hold_sd = max(fit.hold + vented, 0.0), fit.hold_sd
-        kelvin_hours = float(np.sum(self._warmer()))
-        paid = 1 - self.coasting.zones
-        heads, energy = float(people @ paid), float(use @ paid)
-        # A leak also cools the rooms while no thermostat holds them; without it they would lose more.
-        cooler = float(np.clip(fit.hold * comfort.drift_k * hours, -0.4 * abs(fit.envelope_kwh), 0.0))
-        cooler = np.sign(fit.envelope_kwh) * cooler if h.envelope else 0.0
-        parts = {
-            (SETPOINT, "temperature held"): (
-                hold * kelvin_hours + fit.warmer_kwh,
-                float(np.hypot(fit.warmer_sd, hold * comfort.mean_sd * hours)),
-            ),
-            (ENVELOPE, "heat loss"): (fit.envelope_kwh + cooler, fit.envelope_sd),
-            (USE, "heat of people"): (fit.person * heads, fit.person_sd * heads),
-            (USE, "heat of electricity"): (fit.other * energy, fit.other_sd * energy),
-            (USE, "air of people"): (fit.air_kwh, fit.air_sd),
-            (USE, "longer warm"): (hold * comfort.longer_k * hours, hold_sd * comfort.longer_k * hours),
-        }
-        extra = float(np.sum(running * difference))
-        parts[USE, "ventilation"] = (fit.vented * extra, fit.vented_sd * extra)
-        self._expected = fit.expected
-        return self._reconciled(parts, log_scale)
-
-    def _reconciled(
-        self, parts: dict[tuple[str, str], tuple[float, float]], log_scale: float
-    ) -> dict[tuple[str, str], tuple[float, float]]:
-        """Parts brought nearer to what the reference alone leaves open, each by its own doubt.
-
-        The balance tells which causes there are; how large they are together is also told by the energy that the
-        reference would not have used. Both are uncertain; this is their weighted mean (least squares).
-        """
-        assert self.target is not None  # noqa: S101
-        pair = self.pair
-        spread = {key: float(np.hypot(sd, MODEL_DOUBT * kwh)) for key, (kwh, sd) in parts.items()}
-        doubt = sum(sd**2 for sd in spread.values())
-        if doubt <= 0:
-            return parts
-        true = self.target.fixed + self.target.scaled * np.where(pair.later, np.exp(-log_scale), 1.0)
-        expected, sd = foretold(pair, true)
-        rows = pair.later & pair.settled & np.isfinite(true)
-        left_open = float(np.mean((true - expected)[rows])) * self.later_hours
-        missing = left_open - sum(kwh for kwh, _ in parts.values())
-        share = missing / (doubt + (sd * self.later_hours) ** 2)
-        return {
-            key: (kwh + spread[key] ** 2 * share, max(parts[key][1], 0.5 * spread[key]))
-            for key, (kwh, _) in parts.items()
-        }
-
-    def _heat_flow(
-        self, out: _Sum, i: int, h: Hypothesis, heat_parts: dict[tuple[str, str], tuple[float, float]]
-    ) -> None:
-        flow, pair = self.flows[i], self.pair
-        carrier = flow.carrier.value
-        assert self.target is not None  # noqa: S101 - a heating flow has a target
-        scaled = self._is_scaled(flow)
-        scale = float(np.exp(h.efficiency + h.fuel_meter)) if scaled else 1.0
-        before, after = flow.kwh[: pair.split], flow.kwh[pair.split :]
-        target = filled(self.target.kwh)
-        # Each fuel takes its share of the heat that is asked for, at its own fuel per heat.
-        per_heat = (
-            float(np.nanmean(after)) / scale / max(float(np.mean(target[pair.split :])) / self._target_scale(h), 1e-9)
-        )
-        rise = (1 + scale) / 2
-        moved = 0.0
-        for (cause, name), (kwh, sd) in heat_parts.items():
-            moved += kwh * per_heat
-            out.add(cause, carrier, name, kwh * per_heat * rise, abs(sd * per_heat))
-        expected = self._expected
-        if self.target.inner or len([f for f in self.flows if f.heating]) > 1:
-            share = np.where(
-                pair.later,
-                per_heat * scale / self._target_scale(h),
-                float(np.nanmean(before)) / max(float(np.mean(target[: pair.split])), 1e-9),
-            )
-            expected = self._expected * share
-        self._close(out, i, expected, h, moved, scale, heating=scaled)
-
-    def _target_scale(self, h: Hypothesis) -> float:
-        """Factor on the balance's target in the reporting period."""
-        assert self.target is not None  # noqa: S101
-        if self.target.inner:
-            return 1.0
-        later = self.pair.split
-        fixed, scaled = float(np.nansum(self.target.fixed[later:])), float(np.nansum(self.target.scaled[later:]))
-        if fixed + scaled <= 0:  # nothing was burnt at all, so nothing was burnt at another scale
-            return 1.0
-        scale = float(np.exp(h.efficiency + h.fuel_meter))
-        return (fixed + scaled) / max(fixed + scaled / scale, 1e-9)
-
-    def _longer(self, residual: Floats, slots: set[int]) -> float:
-        """What the model does not foretell in the slots of the day whose use has changed, kWh."""
-        pair = self.pair
-        changed = np.isin(np.arange(SLOTS), list(slots))
-        rows = changed[pair.slot] & np.isfinite(residual)
-        later, before = residual[rows & pair.later], residual[rows & ~pair.later]
-        if not len(later) or not len(before):
-            return 0.0
-        return float((np.mean(later) - np.mean(before)) * np.sum(changed[pair.slot] & pair.later))
-
-    def _changed_by_running(self) -> set[int]:
-        """Slots of the day in which the plant now runs and did not, or the reverse."""
-        pair = self.pair
-        if self.running is None or self.told_by == "electricity":
-            return set()
-        count = np.bincount(pair.slot[pair.later], minlength=SLOTS)
-        more = np.bincount(pair.slot[pair.later], weights=self._more(self.running)[pair.later], minlength=SLOTS)
-        return set(np.flatnonzero(np.abs(more) > CHANGED_SHARE * np.maximum(count, 1)).tolist())
-
-    def _inflation(self, i: int) -> float:
-        if self.flows[i].heating and self.balance is not None:
-            return self.balance.inflation
-        return self.uses[i].inflation if i in self.uses else 8.0
-
-    def _is_scaled(self, flow: _Flow) -> bool:
-        return any(m.kind.carrier is flow.carrier for m in self.fuels)
-
-    def _close(
-        self, out: _Sum, i: int, expected: Floats, h: Hypothesis, moved: float, scale: float, *, heating: bool = False
-    ) -> None:
-        """Scales, what the model does not foretell, and the weather as what remains of the change of a flow."""
-        flow, pair = self.flows[i], self.pair
-        carrier = flow.carrier.value
-        later = float(np.nanmean(flow.kwh[pair.split :])) * self.later_hours
-        scaling = later * (1 - 1 / scale) - (scale - 1) / 2 * moved
-        log_total = np.log(scale)
-        if log_total:
-            meter = (h.fuel_meter if heating or flow.heating else h.use_meter) / log_total
-            sd = 0.01 * later
-            out.add(METERING, carrier, f"{carrier} meter", scaling * meter, sd if meter else 0.0)
-            out.add(EFFICIENCY, carrier, "fuel for the same heat", scaling * (1 - meter), sd if meter < 1 else 0.0)
-        residual = np.where(np.isfinite(flow.kwh) & pair.settled, flow.kwh - expected, np.nan)
-        parts = [float(np.nanmean(r)) for r in (residual[: pair.split], residual[pair.split :])]
-        unexplained = (parts[1] - parts[0]) * self.later_hours
-        longer = self._longer(residual, self._changed_by_running())
-        if flow.heating:
-            # What people switch on heats the rooms at once and later, so only a part of this shows in the same hours.
-            longer += AT_ONCE * self._longer(residual, self._changed - self._changed_by_running())
-        if longer:
-            unexplained -= longer
-            moved += longer
-            out.add(USE, carrier, "plant hours", longer, 0.5 * abs(longer))
-        noise = float(np.nanstd(residual)) * np.sqrt(2 * self._inflation(i) * self.later_hours)
-        # What chance may do with the weather is left to the weather; only what goes beyond it is unexplained
-        # (James and Stein's positive part).
-        unexplained *= max(0.0, 1 - (CHANCE * noise / unexplained) ** 2) if unexplained else 0.0
-        out.add(UNEXPLAINED, carrier, "", unexplained, noise)
-        known = scaling + moved + unexplained
-        out.add(WEATHER, carrier, "", self._change(flow.kwh) - known, noise)
+def _explanation(case: Case) -> Explanation:
+    """All parts under the most probable hypothesis; the others widen the intervals."""
+    ranked = case.ranked()
+    total = sum(case.change(flow.kwh) for flow in case.flows)
+    total += sum(case.change(case.pair.misread[m.name]) for m in case.bought if m.name in case.pair.misread)
+    kept = [h for h in ranked if h.probability >= _KEPT] or ranked[:1]
+    sums = [case.parts(h) for h in kept]
+    best = sums[0]
+    weight = sum(h.probability for h in kept)
+    parts = []
+    for cause in CAUSES:
+        kwh = best.of(cause)
+        between = sum(h.probability * (s.of(cause) - kwh) ** 2 for h, s in zip(kept, sums, strict=True)) / weight
+        reach = T_90 * float(np.sqrt(best.variance.get(cause, 0.0) + between))
+        detail: dict[str, float] = {}
+        for (c, _, name), value in best.kwh.items():
+            if c == cause and name:
+                detail[name] = detail.get(name, 0.0) + value
+        parts.append(Part(cause, kwh, kwh - reach, kwh + reach, detail))
+    # Sums of rounded numbers do not close by themselves; the last digit belongs to what is not explained.
+    rest = total - sum(p.kwh for p in parts)
+    parts[-1] = replace(parts[-1], kwh=parts[-1].kwh + rest, low=parts[-1].low + rest, high=parts[-1].high + rest)
+    by_carrier: dict[str, dict[str, float]] = {}
+    for (cause, carrier, _), value in best.kwh.items():
+        row = by_carrier.setdefault(carrier, dict.fromkeys(CAUSES, 0.0))
+        row[cause] += value
+    reference = sum(float(np.nanmean(f.kwh[: case.pair.split])) for f in case.flows) * case.later_hours
+    return Explanation(
+        reference_kwh=reference,
+        reporting_kwh=reference + total,
+        total_kwh=total,
+        parts=tuple(parts),
+        by_carrier=by_carrier,
+        hypotheses=_named(kept),
+        meters=tuple(m.name for m in case.bought),
+        missing=tuple(case.pair.missing),
+    )
 
 
 def _named(found: list[Hypothesis]) -> dict[str, float]:

@@ -57,7 +57,12 @@ class Hypothesis:
 
 
 def weigh(
-    heat: dict[tuple[bool, bool], Floats] | None, fuel: Floats | None, use: Sequence[tuple[Floats, Floats]]
+    heat: dict[tuple[bool, bool], Floats] | None,
+    fuel: Floats | None,
+    use: Sequence[tuple[Floats, Floats]],
+    *,
+    fuel_checked: bool = False,
+    use_checked: bool = False,
 ) -> list[Hypothesis]:
     """All combinations, the most probable first.
 
@@ -69,6 +74,8 @@ def weigh(
         Log likelihood of the fuel's scale against a heat meter, when there is one; the balance then has scale 1.
     use
         The same for each meter of other use, without and with a shift of it.
+    fuel_checked, use_checked
+        Whether other meters have confirmed those of the fuel, and of the rest, so that they need not be doubted.
     """
     found: list[tuple[float, Hypothesis]] = []
     curves = heat if heat is not None else {(False, False): NO_CURVE}
@@ -83,6 +90,10 @@ def weigh(
         if meter == "fuel meter" and (efficient or not has_fuel):
             continue
         if meter == "all meters" and not (has_fuel and has_use):
+            continue
+        if (fuel_checked and meter in ("fuel meter", "all meters")) or (
+            use_checked and meter in ("use meter", "all meters")
+        ):
             continue
         chosen = curves[envelope, air]
         of_fuel = chosen if fuel is None else chosen[SAME] + fuel

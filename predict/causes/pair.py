@@ -29,6 +29,8 @@ WELL_KNOWN: Final = 0.9
 MISREAD: Final = 0.02
 PARTS_COVER: Final = (0.8, 1.05)
 """The meters behind a main meter check it where they hold so much of it, and contradict it from this share on."""
+KNOWN_SHARE: Final = 0.6
+"""What is known in less of the hours of a period is not filled in but left out."""
 PART_USE: Final = 0.6
 NO_USE: Final = 0.08
 """Shares of a usual day's activity below which a day is in part, and not, in use."""
@@ -64,6 +66,8 @@ class Pair:
         Whether an hour belongs to the reporting period.
     settled
         Whether the memory of the masses is filled.
+    checked
+        Carriers whose main meter is checked by the meters behind it: that both read wrong alike is out of the question.
     misread
         kWh per hour, shape (n,), that a main meter counts more in the reporting period than the meters behind it tell,
         by its name; `meters` are put right by it.
@@ -89,20 +93,20 @@ class Pair:
         if not shared:
             raise DomainError("no energy meter that counts consumption is in both periods")
         self._name_what_meters_lack(shared)
-        self.misread = _misread(shared, self.later)
-        self.meters = tuple(
-            PairedMeter(m.name, m.kind, m.kwh - self.misread[m.name]) if m.name in self.misread else m for m in shared
-        )
+        self.meters = shared
         outdoor = self._both("outdoor_c")
         if outdoor is None:
-            raise DomainError("the outdoor temperature is not in both periods: nothing can be told from the weather")
+            raise DomainError(
+                "the outdoor temperature is not in both periods: nothing can be told from the weather; "
+                f"it must be known in {KNOWN_SHARE:.0%} of the hours of each"
+            )
         if min(np.nanmax(part) - np.nanmin(part) for part in np.split(outdoor, [self.split])) < LEAST_SWING_K:
             raise DomainError(
                 "the outdoor temperature stands still: its sensor is dead, and nothing can be told from it"
             )
         self.outdoor_c = self._filled(outdoor)
         self.sun_w_m2 = self._measured("sun_w_m2", "solar irradiance: sun and daylight count as chance")
-        self.people = self._measured("people", "people: their heat and their number count as chance")
+        self.people = self._heads()
         self.wind_m_s = self._optional("wind_m_s")
         self.fan = self._optional("fan")
         self.zones, self.zone_c = self._zones()
@@ -114,6 +118,10 @@ class Pair:
         self.heating_c = None if told is None else np.asarray(np.nanmean(told, axis=1), np.float64)
         if self.heating_c is None:
             self.missing.append("heating set-points: a change of temperature may be a set-point or a thermostat")
+        self.checked, self.misread = self._checked()
+        self.meters = tuple(
+            PairedMeter(m.name, m.kind, m.kwh - self.misread[m.name]) if m.name in self.misread else m for m in shared
+        )
 
     @cached_property
     def day_kind(self) -> Ints:
@@ -243,6 +251,31 @@ class Pair:
             chosen += [m for m in self.meters if m.kind.carrier is Carrier.HEAT][:1]
         return chosen or [m for m in self.meters if m.kind.carrier in (Carrier.HEAT, Carrier.COLD)]
 
+    def _checked(self) -> tuple[frozenset[Carrier], dict[str, Floats]]:
+        """Carriers whose main meter the meters behind it check, and what such a main meter counts beyond them."""
+        carriers: set[Carrier] = set()
+        found: dict[str, Floats] = {}
+        for carrier in dict.fromkeys(m.kind.carrier for m in self.meters):
+            mains = [m for m in self.meters if m.kind.carrier is carrier and m.kind.end_use is EndUse.WHOLE]
+            parts = [m.kwh for m in self.meters if m.kind.carrier is carrier and m.kind.end_use is not EndUse.WHOLE]
+            if len(mains) != 1 or not parts:
+                continue
+            whole, behind = mains[0].kwh, np.sum(parts, axis=0)
+            known = np.isfinite(behind) & np.isfinite(whole)
+            before, now = (float(np.sum(whole[known & rows])) for rows in (~self.later, self.later))
+            parts_before, parts_now = (float(np.sum(behind[known & rows])) for rows in (~self.later, self.later))
+            if min(before, now, parts_before, parts_now) <= 0 or not (
+                PARTS_COVER[0] < parts_before / before < PARTS_COVER[1]
+            ):
+                continue
+            carriers.add(carrier)
+            # What no part counts (hot water, lifts) has a day of its own and does not grow with the parts.
+            rest = self.usual(np.where(known, whole - behind, np.nan))
+            ratio = now / (parts_now + float(np.sum(rest[known & self.later])))
+            if abs(ratio - 1) > MISREAD:
+                found[mains[0].name] = np.where(self.later, whole * (1 - 1 / ratio), 0.0)
+        return frozenset(carriers), found
+
     def _consuming(self, meters: Iterable[PairedMeter]) -> Iterable[PairedMeter]:
         for meter in meters:
             means = [float(np.nanmean(meter.kwh[rows])) for rows in (~self.later, self.later)]
@@ -271,7 +304,29 @@ class Pair:
         parts = getattr(self.reference, name), getattr(self.reporting, name)
         if any(part is None or not np.isfinite(part).any() for part in parts):
             return None
+        share = min(float(np.isfinite(part).mean()) for part in parts)
+        if share < KNOWN_SHARE:
+            what = name.rpartition("_")[0].replace("_", " ") or name
+            self.missing.append(f"{what}: known in only {share:.0%} of the hours of one period; left out")
+            return None
         return np.concatenate(parts)
+
+    def _heads(self) -> Floats | None:
+        """People by the counters that both periods have, so that a new counter does not make new people."""
+        a, b = self.reference.heads, self.reporting.heads
+        shared = [
+            name for name in a if name in b and min(np.isfinite(part[name]).mean() for part in (a, b)) >= KNOWN_SHARE
+        ]
+        left_out = sorted((a.keys() | b.keys()) - set(shared))
+        if left_out:
+            self.missing.append(f"people: {len(left_out)} counters are not known well in both periods; left out")
+        if not shared:
+            if not left_out:
+                self.missing.append("people: their heat and their number count as chance")
+            return None
+        return np.asarray(
+            np.sum([self._filled(np.concatenate([a[name], b[name]])) for name in shared], axis=0), np.float64
+        )
 
     def _optional(self, name: str) -> Floats | None:
         values = self._both(name)
@@ -338,23 +393,3 @@ def _shared_meters(reference: Signals, reporting: Signals) -> Iterable[PairedMet
     for meter in reference.meters:
         if (other := later.get(meter.name)) is not None:
             yield PairedMeter(meter.name, meter.kind, np.concatenate([meter.kwh, other.kwh]))
-
-
-def _misread(meters: tuple[PairedMeter, ...], later: Bools) -> dict[str, Floats]:
-    """What main meters count beyond what the meters behind them tell, in the reporting period."""
-    found: dict[str, Floats] = {}
-    for whole in (m for m in meters if m.kind.end_use is EndUse.WHOLE):
-        parts = [m.kwh for m in meters if m.kind.carrier is whole.kind.carrier and m.kind.end_use is not EndUse.WHOLE]
-        mains = [m for m in meters if m.kind.carrier is whole.kind.carrier and m.kind.end_use is EndUse.WHOLE]
-        if not parts or len(mains) > 1:
-            continue
-        behind = np.sum(parts, axis=0)
-        known = np.isfinite(behind) & np.isfinite(whole.kwh)
-        before, now = (float(np.sum(whole.kwh[known & r])) for r in (~later, later))
-        parts_before, parts_now = (float(np.sum(behind[known & r])) for r in (~later, later))
-        if min(before, now, parts_before, parts_now) <= 0:
-            continue
-        ratio = (now / parts_now) / (before / parts_before)
-        if PARTS_COVER[0] < parts_before / before < PARTS_COVER[1] and abs(ratio - 1) > MISREAD:
-            found[whole.name] = np.where(later, whole.kwh * (1 - 1 / ratio), 0.0)
-    return found

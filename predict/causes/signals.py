@@ -19,6 +19,8 @@ from predict.series import Floats, Times
 MIN_HOURS: Final = 7 * 24
 """Shorter than a week there is no telling of use from chance."""
 MIN_METER_COVERAGE: Final = 0.5
+SILENT_MS: Final = 96 * HOUR_MS
+"""A counter of people that says nothing for longer (than a long week-end) is not there yet, or no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,8 @@ class Signals:
         Shape (n, zones).
     heating_c, cooling_c
         Set-points in force, shape (n, zones), NaN columns where a zone has none; None without any.
-    people
-        Present, all zones.
+    heads
+        People present by each point that counts them.
     zone_co2_ppm
         Shape (n, k), of the zones that measure it.
     fan
@@ -64,7 +66,7 @@ class Signals:
     zone_c: Floats
     heating_c: Floats | None
     cooling_c: Floats | None
-    people: Floats | None
+    heads: dict[str, Floats]
     zone_co2_ppm: Floats | None
     fan: Floats | None
     meters: tuple[Meter, ...]
@@ -109,7 +111,6 @@ def read_signals(record: Record) -> Signals:
         found = [hourly(t.time_ms, _in_unit(t, unit), edges) for t in of(role)]
         return _mean(np.stack(found, 1)) if found else None
 
-    heads = [hourly_held(t.time_ms, t.value, edges) for t in of(Role.PEOPLE)]
     return Signals(
         time_ms=edges[:-1],
         outdoor_c=mean_of(Role.OUTDOOR, "Cel", hourly_mean),
@@ -119,7 +120,7 @@ def read_signals(record: Record) -> Signals:
         zone_c=_by_zone(of(Role.TEMPERATURE), zones, edges, hourly_mean),
         heating_c=_setpoints(of(Role.HEATING_SETPOINT), zones, edges),
         cooling_c=_setpoints(of(Role.COOLING_SETPOINT), zones, edges),
-        people=np.nansum(np.stack(heads, 1), axis=1) if heads else None,
+        heads={t.point.name: _present(t, edges) for t in of(Role.PEOPLE)},
         zone_co2_ppm=np.stack([hourly_mean(t.time_ms, t.value, edges) for t in of(Role.CO2)], 1)
         if of(Role.CO2)
         else None,
@@ -166,6 +167,13 @@ def _by_zone(
         if of_zone:
             columns[:, i] = _mean(np.stack(of_zone, 1))
     return columns
+
+
+def _present(t: _Tagged, edges: Times) -> Floats:
+    """People per hour; days before the first and after the last reading of a counter are unknown, not empty."""
+    heads = hourly_held(t.time_ms, t.value, edges)
+    silent = (edges[1:] < t.time_ms[0] - SILENT_MS) | (edges[:-1] > t.time_ms[-1] + SILENT_MS)
+    return np.where(silent, np.nan, heads)
 
 
 def _setpoints(found: list[_Tagged], zones: list[str], edges: Times) -> Floats | None:

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from predict.causes.conversion import Conversion, convert_fuel
 from predict.causes.pair import Pair, PairedMeter
 from predict.causes.roles import Carrier, EndUse
 from predict.series import Floats
@@ -47,7 +48,7 @@ class Target:
         return self.fixed + self.scaled
 
 
-def heat_target(pair: Pair) -> tuple[Target | None, list[PairedMeter]]:
+def heat_target(pair: Pair) -> tuple[Target | None, Conversion]:
     """What the balance shall explain, and the fuel meters whose efficiency it tells of."""
 
     def found(carrier: Carrier, *uses: EndUse) -> list[PairedMeter]:
@@ -60,18 +61,21 @@ def heat_target(pair: Pair) -> tuple[Target | None, list[PairedMeter]]:
     heat = found(Carrier.HEAT, EndUse.HEATING, EndUse.WHOLE)
     nothing = np.zeros(pair.hours)
     if heat and (fuels or electric):
-        return Target(_sum(heat), nothing, inner=True), fuels or electric
+        made = _sum(heat)
+        return Target(made, nothing, inner=True), convert_fuel(pair, made, [g for g in (fuels, electric) if g])
     hidden = () if electric else tuple(m for m in found(Carrier.ELECTRICITY, EndUse.WHOLE) if follows_cold(pair, m.kwh))
     if hidden and (not fuels or np.nanmean(_sum(fuels)) < NO_FUEL * np.nanmean(_sum(list(hidden)))):
-        return Target(nothing, _sum(list(hidden)), inner=False, hidden=hidden), list(hidden)
+        return Target(nothing, _sum(list(hidden)), inner=False, hidden=hidden), Conversion(list(hidden), None)
     if fuels:
         others = [*electric, *hidden]
-        return Target(_sum(others) if others else nothing, _sum(fuels), inner=False, hidden=hidden), fuels
+        return Target(_sum(others) if others else nothing, _sum(fuels), inner=False, hidden=hidden), Conversion(
+            fuels, None
+        )
     if electric:
-        return Target(nothing, _sum(electric), inner=False), electric
+        return Target(nothing, _sum(electric), inner=False), Conversion(electric, None)
     if heat:
-        return Target(_sum(heat), nothing, inner=True), []
-    return None, []
+        return Target(_sum(heat), nothing, inner=True), Conversion([], None)
+    return None, Conversion([], None)
 
 
 def follows_cold(pair: Pair, kwh: Floats) -> bool:

@@ -140,3 +140,37 @@ def test_less_than_a_week_is_refused(school: School) -> None:
     short = Record(tuple(replace(p, time_ms=p.time_ms[:300], value=p.value[:300]) for p in record.points))
     with pytest.raises(DomainError, match="a week"):
         explain(short, record)
+
+
+def test_a_counter_of_people_that_starts_late_makes_no_new_people(school: School) -> None:
+    def late(record: Record) -> Record:
+        return Record(
+            tuple(
+                replace(p, time_ms=p.time_ms[-14 * 96 :], value=p.value[-14 * 96 :])
+                if "Occupancy" in p.brick_class
+                else p
+                for p in record.points
+            )
+        )
+
+    found = explain(late(school(2025).record), school(2026).record)
+    assert any(s.startswith("people:") for s in found.missing)
+    assert abs(kwh(found, "use_and_schedule")) < 0.02 * found.reporting_kwh
+
+
+def test_other_units_make_no_other_explanation(school: School) -> None:
+    def in_other_units(record: Record) -> Record:
+        def turned(p: RecordedPoint) -> RecordedPoint:
+            if p.unit == "kW.h":
+                return replace(p, unit="MJ", value=p.value * 3.6)
+            if p.unit == "Cel" and "Outside" in p.brick_class:
+                return replace(p, unit="°F", value=p.value * 1.8 + 32)
+            return p
+
+        return Record(tuple(turned(p) for p in record.points))
+
+    reporting = school(2026, "infiltration", 1.5).record
+    plain = explain(school(2025).record, reporting)
+    found = explain(school(2025).record, in_other_units(reporting))
+    assert found.ranked[0].cause == plain.ranked[0].cause
+    assert found.total_kwh == pytest.approx(plain.total_kwh, rel=0.01)
