@@ -12,7 +12,8 @@ import numpy as np
 from core.calendar import Calendar, Step
 from core.errors import DomainError, NotFoundError
 from predict.assumptions import assumed_weather, departures
-from predict.causes.explain import MODEL_DOUBT, explain
+from predict.causes.case import MODEL_DOUBT
+from predict.causes.explain import explain
 from predict.causes.explanation import CAUSES, UNEXPLAINED, WEATHER, Explanation, Part
 from predict.causes.record import Record
 from predict.causes.roles import Carrier, meter_kind

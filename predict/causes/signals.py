@@ -76,6 +76,11 @@ class Signals:
         """How many."""
         return len(self.time_ms)
 
+    @property
+    def people(self) -> Floats | None:
+        """People that are counted, shape (n,): a counter that is silent counts none; None without any."""
+        return np.nansum(np.stack(list(self.heads.values()), 1), axis=1) if self.heads else None
+
 
 @dataclass(frozen=True, slots=True)
 class _Tagged:
