@@ -359,12 +359,11 @@ class Case:
             longer += AT_ONCE * self._longer(residual, self._changed - self._changed_by_running())
         if longer:
             unexplained -= longer
-            moved += longer
             out.add(USE, carrier, "plant hours", longer, 0.5 * abs(longer))
         noise = float(np.nanstd(residual)) * np.sqrt(2 * self._inflation(i) * self.later_hours)
         # What chance may do with the weather is left to the weather; only what goes beyond it is unexplained
         # (James and Stein's positive part).
         unexplained *= max(0.0, 1 - (CHANCE * noise / unexplained) ** 2) if unexplained else 0.0
         out.add(UNEXPLAINED, carrier, "", unexplained, noise)
-        known = scaling + moved + unexplained
+        known = scaling + moved * (1 + scale) / 2 + longer + unexplained
         out.add(WEATHER, carrier, "", self.change(flow.kwh) - known, noise)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.evaluate.simulated import Simulated
+from cli.evaluate.simulated import TYPES, Simulated, simulate_period
 from core.errors import DomainError
 from predict.causes.explain import explain
 from predict.causes.explanation import CAUSES, Explanation
 from predict.causes.record import Record, RecordedPoint
-from tests.predict.causes.conftest import period
+from simulators.design import Variation
+from tests.predict.causes.conftest import DAYS, period
 
 School = Callable[..., Simulated]
 
@@ -44,6 +46,14 @@ def test_the_injected_cause_ranks_first_and_is_about_right(school: School, knob:
     found = explain(school(2025).record, reporting.record)
     assert found.ranked[0].cause == cause
     assert kwh(found, cause) == pytest.approx(truth, rel=0.25)
+
+
+def test_what_two_causes_share_is_not_left_unexplained() -> None:
+    worse = Variation(boiler_efficiency=0.8, infiltration=1.5)
+    reporting = simulate_period(TYPES[1], date(2026, 1, 13), DAYS, seed=4, variation=worse)
+    found = explain(period(2025).record, reporting.record)
+    assert [part.cause for part in found.ranked[:2]] == ["system_efficiency", "envelope"]
+    assert abs(kwh(found, "unexplained")) < 0.02 * abs(found.total_kwh)
 
 
 def test_where_nothing_changed_but_the_weather_no_cause_is_named(school: School) -> None:
