@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from control.load_shift import blend
+from control.strategies.load_shift import blend
 from core.calendar import Calendar, Step
 from core.tariff import RateKind, Vector
 from predict.causes.roles import Carrier

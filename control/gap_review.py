@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from control.gap_action import PREHEAT_H, Finding, Keeping, act
+from control.strategies.gap_action import PREHEAT_H, Finding, Keeping, act
 from control.target import COMFORT_MARGIN_K
 from core.calendar import HOUR_MS, Calendar, Step
 from core.config.control import Control

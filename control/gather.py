@@ -12,7 +12,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from control import correction
 from control.layout import (
     ZONE_CO2,
     ZONE_COOLING,
@@ -40,7 +39,8 @@ from control.policies import heated_hours
 from control.proposal import Correction
 from control.record import Record
 from control.reference import Period, Reference, candidates, find, recorded_days
-from control.season import season_at
+from control.strategies import correction
+from control.strategies.season import season_at
 from control.view import NOT_MEASURED, BuildingView, Comfort, Input, MeterGap, Occupancy, Season
 from core.calendar import HOUR_MS, MINUTE_MS, Calendar, Step
 from core.config.control import Control

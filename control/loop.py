@@ -10,10 +10,8 @@ from typing import Final
 from broker.client import BrokerClient, Message
 from control.advice import obey_stop, settle
 from control.case import Case, cases
-from control.cooling import keep_clear
 from control.cost_ahead import cost_ahead
 from control.dispatch import Dispatcher, is_result
-from control.gap_action import corrections_of
 from control.gather import heated_today_h, heating_gaps, layout_of, view_building
 from control.heat_store import Shift
 from control.learner import Learner
@@ -22,6 +20,8 @@ from control.mpc.decider import PredictiveDecider
 from control.mpc.price import prices_ahead
 from control.policies import bound, season_of
 from control.proposal import Proposal
+from control.strategies.cooling import keep_clear
+from control.strategies.gap_action import corrections_of
 from control.trial import stand_down
 from control.trust import effective_mode
 from control.view import BuildingView

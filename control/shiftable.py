@@ -9,8 +9,8 @@ from typing import Final
 
 from control.cost_ahead import cost_ahead
 from control.gather import judge_input, newest
-from control.load_shift import NAME, Run, propose_run
 from control.proposal import Proposal
+from control.strategies.load_shift import NAME, Run, propose_run
 from control.view import NOT_MEASURED, Input
 from core.calendar import HOUR_MS, Calendar
 from core.config.load_shift import WEEKDAYS, LoadShift, ShiftableLoad

@@ -6,7 +6,9 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Final
 
-from control import (
+from control.memory import Memory
+from control.proposal import Proposal
+from control.strategies import (
     cooling,
     correction,
     fans,
@@ -21,8 +23,6 @@ from control import (
     supply_air,
     ventilation,
 )
-from control.memory import Memory
-from control.proposal import Proposal
 from control.view import BuildingView
 from core.priority import Slot
 

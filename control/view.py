@@ -316,7 +316,7 @@ class BuildingView:
     gaps
         Of the meters that heating shows in.
     corrections
-        Set-points and schedules that a gap was explained by, to be put right; see `control.gap_action`.
+        Set-points and schedules that a gap was explained by, to be put right; see `control.strategies.gap_action`.
     plan
         What predictive control wants, by set-point id; a zone without one is left to the rules.
     shift

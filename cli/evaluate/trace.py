@@ -15,7 +15,7 @@ from cli.evaluate.closed_loop import SITE, Supervisor
 from cli.evaluate.kpis import OCCUPIED_SHARE, Kpis, kpis
 from control.occupancy import PRESENT_SHARE
 from control.record import day_and_minute
-from control.ventilation import rates
+from control.strategies.ventilation import rates
 from core.errors import DomainError
 
 USES = ("heating", "cooling", "fans", "pumps")

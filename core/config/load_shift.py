@@ -15,7 +15,7 @@ _DAY_MIN: Final = 24 * 60
 
 
 class ShiftableLoad(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A load that must run for some hours before a deadline: a tank, a charger; see `control.load_shift`.
+    """A load that must run for some hours before a deadline: a tank, a charger; see `control.strategies.load_shift`.
 
     Attributes
     ----------

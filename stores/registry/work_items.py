@@ -49,7 +49,8 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
     updated_ms
         When the evidence was brought up to date.
     evidence
-        kWh with interval, euro, confidence, rank, parts, what is not measured, corrections; see `control.gap_action`.
+        kWh with interval, euro, confidence, rank, parts, what is not measured, corrections; see
+        `control.strategies.gap_action`.
     ongoing
         Whether the gap is still there; a person may close an item before, and then it stays quiet.
     acknowledged_by, acknowledged_ms

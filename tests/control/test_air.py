@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control import fans, supply_air, ventilation
 from control.memory import Memory, Running
+from control.strategies import fans, supply_air, ventilation
 from control.strategy import decide
 from control.view import AirHabit, AirSystem, BuildingView, Habit, Heating, Input, Occupancy, Zone
 from core.calendar import MINUTE_MS

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control import cooling, correction, optimum_start, setback
 from control.memory import Memory, Running, Trim
 from control.proposal import Correction, Planned, Proposal
+from control.strategies import cooling, correction, optimum_start, setback
 from control.strategy import decide
 from control.target import occupied_target_c
 from control.view import AirSystem, BuildingView, Comfort, Habit, Heating, Input, Occupancy, Zone

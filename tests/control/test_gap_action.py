@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.gap_action import (
+from control.strategies.gap_action import (
     NAME,
     Correction,
     Finding,

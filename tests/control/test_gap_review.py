@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cli.evaluate.simulated import TYPES, BuildingType, simulate_period
-from control.gap_action import corrections_of
 from control.gap_review import review
+from control.strategies.gap_action import corrections_of
 from core.calendar import HOUR_MS
 from core.config.control import Control
 from core.config.models import Building, Site, SqliteStore

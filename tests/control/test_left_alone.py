@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from control import ventilation
-from control.fans import floor_c, is_left_alone
+from control.strategies import ventilation
+from control.strategies.fans import floor_c, is_left_alone
 from control.strategy import decide
 from control.target import empty_target_c, occupied_target_c
 from control.view import AirHabit, AirSystem, Habit, Input, Occupancy, Zone

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.load_shift import Run, Store, blend, plan_run, propose_run, propose_warming, warm_ahead
+from control.strategies.load_shift import Run, Store, blend, plan_run, propose_run, propose_warming, warm_ahead
 from control.view import Input
 from core.calendar import HOUR_MS
 from core.errors import DomainError

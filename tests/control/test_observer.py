@@ -12,7 +12,7 @@ from control.memory import Memory, Running
 from control.observer import observe
 from control.occupancy import Agenda, Presence
 from control.proposal import Correction
-from control.ventilation import needed_share
+from control.strategies.ventilation import needed_share
 from control.view import NOT_MEASURED, AirHabit, BuildingView, Habit, Heating, Input, Occupancy, Season
 from control.warmup import DEFAULT
 from core.calendar import MINUTE_MS

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control import precooling
 from control.layout import Layout, ZoneLayout
 from control.learning import learn_cool_downs
 from control.memory import Memory
 from control.record import Record
+from control.strategies import precooling
 from control.strategy import decide
 from control.view import COOL_DOWN, AirHabit, AirSystem, BuildingView, Habit, Input, Occupancy, WarmUp, Zone
 from core.calendar import HOUR_MS

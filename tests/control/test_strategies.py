@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control import correction, optimum_start, supply
 from control.memory import Memory, Trim
-from control.season import season_at
+from control.strategies import correction, optimum_start, supply
+from control.strategies.season import season_at
 from control.strategy import decide
 from control.view import BuildingView, Heating, Input, MeterGap, Occupancy, WarmUp, Zone
 from core.calendar import HOUR_MS

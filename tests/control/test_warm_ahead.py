@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from control.heat_store import HeatStore, Shift
 from control.learner import heat_stores
-from control.load_shift import NAME, propose
 from control.memory import Memory, Trim
 from control.mpc.decider import Twins
 from control.mpc.zone_model import ZoneModel
 from control.proposal import Proposal
+from control.strategies.load_shift import NAME, propose
 from control.strategy import decide
 from control.view import Habit, Heating, Occupancy
 from core.calendar import HOUR_MS, MINUTE_MS

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from control.ventilation import MARGIN
+from control.strategies.ventilation import MARGIN
 from core.priority import Slot
 from stores.registry import CommandState
 from tests.servers.mosquitto import Mosquitto

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control.mpc.decider import HORIZON_STEPS, PredictiveDecider, _turned, identify_building, plan
-from control.optimum_start import NAME as START
 from control.proposal import Planned
 from control.record import Record
+from control.strategies.optimum_start import NAME as START
 from control.strategy import decide
 from control.view import BuildingView
 from tests.control.mpc.rooms import ROME, STEP_MS, TRUTH, Floats, School, live, record

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from control.fans import is_left_alone, served
 from control.proposal import Proposal
+from control.strategies.fans import is_left_alone, served
 from control.view import AirSystem, BuildingView, Zone
 
 NAME: Final = "ventilation"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from control.fans import ceiling_c
 from control.proposal import Proposal
+from control.strategies.fans import ceiling_c
 from control.target import DEAD_BAND_K, occupied_cooling_c
 from control.view import BuildingView
 

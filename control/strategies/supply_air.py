@@ -6,10 +6,10 @@ import math
 from dataclasses import replace
 from typing import Final
 
-from control.fans import is_left_alone, served
 from control.memory import Memory
 from control.proposal import Proposal
-from control.ventilation import needed_share, return_c
+from control.strategies.fans import is_left_alone, served
+from control.strategies.ventilation import needed_share, return_c
 from control.view import AirSystem, BuildingView
 
 NAME: Final = "supply-air-reset"

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from control.optimum_start import rate_k_per_h
 from control.proposal import Proposal
+from control.strategies.optimum_start import rate_k_per_h
 from control.target import occupied_target_c
 from control.view import BuildingView, Heating, Input, Zone
 from core.calendar import HOUR_MS
