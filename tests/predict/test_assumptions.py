@@ -91,7 +91,8 @@ def signals(*, heat_meter: bool = True, zones: bool = True) -> Signals:
         meters.append(Meter("heat", MeterKind(Carrier.HEAT, EndUse.WHOLE), heat))
     return Signals(
         time_ms=YEAR[:n], outdoor_c=outdoor, sun_w_m2=None, wind_m_s=None, zones=("z",) if zones else (),
-        zone_c=inside[:, None] if zones else np.zeros((n, 0)), heating_c=None, cooling_c=None, people=people,
+        zone_c=inside[:, None] if zones else np.zeros((n, 0)), heating_c=None, cooling_c=None,
+        heads={} if people is None else {"people": people},
         zone_co2_ppm=None, fan=None, meters=tuple(meters),
     )  # fmt: skip
 
