@@ -81,15 +81,23 @@ def learn_air_habit(people_share: Floats, outdoor_air: Floats, flow: Floats, sup
         People in its zones over the most ever seen, shape (n,).
     outdoor_air, flow
         Share of outdoor air and supply air flow; their product is what people get. More than the least of it is free
-        cooling.
+        cooling. Dampers keep its flow while the supply air varies, or its share while a fan cycles: what varies less.
     """
     full = (people_share >= _FULL_SHARE) & (flow > 0)
+    moved, share = (outdoor_air * flow)[full], outdoor_air[full]
+    keeps_share = _spread(share) <= _spread(moved)
     return AirHabit(
         flow=_typical(flow[full], 0.1),
-        outdoor_air=_typical((outdoor_air * flow)[full], 0.1),
+        outdoor_air=None if keeps_share else _typical(moved, 0.1),
         supply_c=_typical(supply_c[full]),
-        outdoor_share=_typical(outdoor_air[full], 0.1),
+        outdoor_share=_typical(share, 0.1) if keeps_share else None,
     )
+
+
+def _spread(values: Floats) -> float:
+    """How far the least lies below the usual, as a share of it; 0 when it is not known."""
+    least, usual = _typical(values, 0.1), _typical(values)
+    return 1 - least / usual if least is not None and usual else 0.0
 
 
 def _typical(values: Floats, quantile: float = 0.5) -> float | None:

@@ -236,13 +236,13 @@ class AirHabit:
     Attributes
     ----------
     outdoor_air
-        Least outdoor air, in the unit of its flow times share.
+        Least outdoor air, in the unit of its flow times share; None also where it keeps to a share instead.
     supply_c
         Supply air temperature set-point, degrees Celsius.
     flow
         Least supply air flow.
     outdoor_share
-        Least share of outdoor air in the supply air, 0 to 1.
+        Least share of outdoor air in the supply air, 0 to 1, where that is what it keeps while its flow varies.
     """
 
     flow: float | None = None

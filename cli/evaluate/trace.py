@@ -122,7 +122,7 @@ class Trace:
         found = []
         for system in self._supervisor.layout.systems:
             habit = self._supervisor.learnt.air_habits.get(system.name)
-            if habit is None or habit.outdoor_air is None or system.outdoor_air is None:
+            if habit is None or system.outdoor_air is None or (habit.outdoor_air, habit.outdoor_share) == (None, None):
                 continue
             name = system.name.removeprefix(f"{SITE}/")
             now, most = np.zeros(len(self._times)), 0.0
@@ -137,8 +137,8 @@ class Trace:
                     most += presence.peak * a_person + area
             flow = np.maximum(np.nan_to_num(self.column(f"{name}/supply-flow"), nan=1.0), habit.flow or 0.0)
             share = self.column(f"{name}/outdoor-air")
-            needed = np.maximum(habit.outdoor_air / np.maximum(flow, 1e-9), habit.outdoor_share or 0.0)
-            short = share < np.minimum(0.95 * needed * now / max(most, 1e-9), 1.0)
+            own = habit.outdoor_share or (habit.outdoor_air or 0.0) / np.maximum(flow, 1e-9)
+            short = share < np.minimum(0.95 * own * now / max(most, 1e-9), 1.0)
             runs = self.column(f"{name}/fan") > 0 if f"{name}/fan" in self._names else np.ones(len(short), bool)
             found.append((float(np.sum((short & used & runs)[skip:])), float(np.sum((used & ~runs)[skip:]))))
         if not found:

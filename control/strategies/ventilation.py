@@ -72,9 +72,7 @@ def _need_of_people(zone: Zone) -> tuple[float, float]:
 def needed_share(view: BuildingView, system: AirSystem) -> float | None:
     """Share of outdoor air that a system's people need, 0 to 1; None: not known, its own minimum holds.
 
-    Its own least flow of outdoor air, and its own least share of it, scaled to the people: the flow counts where
-    dampers keep it constant while the supply air varies, the share where a fan cycles and only moves more air in
-    longer runs.
+    Its own least share of outdoor air, or its own least flow of it over the supply air now, scaled to the people.
     """
     zones = served(view, system)
     if any(zone.occupancy.is_occupied and zone.people_peak <= 0 and not zone.floor_area_m2 for zone in zones):
@@ -83,14 +81,15 @@ def needed_share(view: BuildingView, system: AirSystem) -> float | None:
     now, most = sum(n for n, _ in needs), sum(m for _, m in needs)
     if now == 0:
         return None if any(zone.occupancy.is_occupied for zone in zones) else 0.0
-    if system.habit.outdoor_air is None or most <= 0:
+    if most <= 0:
         return None
+    if system.habit.outdoor_share is not None:
+        return min(system.habit.outdoor_share * now / most, 1.0)
     # A fan that cycles brings its share of outdoor air while it runs; one at rest will move what it usually does.
     flow = max(system.flow_now.value or 0.0, system.habit.flow or 0.0)
-    if flow <= 0:
+    if system.habit.outdoor_air is None or flow <= 0:
         return None
-    own = max(system.habit.outdoor_air / flow, system.habit.outdoor_share or 0.0)
-    return min(MARGIN * own * now / most, 1.0)
+    return min(MARGIN * system.habit.outdoor_air / flow * now / most, 1.0)
 
 
 def return_c(view: BuildingView, system: AirSystem) -> float | None:
@@ -152,15 +151,15 @@ def propose(view: BuildingView) -> list[Proposal]:
 
 
 def _rounded(share: float) -> float:
-    """To three digits; up where the margin does not cover the difference."""
-    nearest = round(share, 3)
-    return nearest if nearest >= share / MARGIN else math.ceil(share * 1000) / 1000
+    """Up to three digits."""
+    return math.ceil(round(share * 1000, 6)) / 1000
 
 
 def _less_air(system: AirSystem, share: float) -> str:
     """By how much less air has to be warmed than the system's own control would take."""
     flow = max(system.flow_now.value or 0.0, system.habit.flow or 0.0)
-    own = (system.habit.outdoor_air or 0.0) / flow if flow > 0 else 0.0
+    moved = (system.habit.outdoor_air or 0.0) / flow if flow > 0 else 0.0
+    own = moved if system.habit.outdoor_share is None else system.habit.outdoor_share
     saved = 1 - share / min(own, 1.0) if own > 0 else 0.0
     return f"{saved:.0%} less outdoor air to warm or cool than at full use." if saved > _TOLD else ""
 
