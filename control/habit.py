@@ -14,6 +14,7 @@ from predict.series import Floats
 
 _FULL_SHARE: Final = 0.5
 _MIN_STEPS: Final = 12
+_SAME: Final = 1e-6
 _HEATED_K: Final = 0.3
 DEFAULT_SWING_K: Final = 0.3
 
@@ -85,7 +86,7 @@ def learn_air_habit(people_share: Floats, outdoor_air: Floats, flow: Floats, sup
     """
     full = (people_share >= _FULL_SHARE) & (flow > 0)
     moved, share = (outdoor_air * flow)[full], outdoor_air[full]
-    keeps_share = _spread(share) <= _spread(moved)
+    keeps_share = _spread(share) <= _spread(moved) + _SAME
     return AirHabit(
         flow=_typical(flow[full], 0.1),
         outdoor_air=None if keeps_share else _typical(moved, 0.1),

@@ -1,5 +1,6 @@
 """What a building's own control was seen to do, zone by zone and system by system."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 
 import numpy as np
@@ -108,7 +109,7 @@ def test_the_least_outdoor_air_while_the_zones_are_well_occupied() -> None:
     outdoor = np.concatenate([full(0.3), full(0.3), full(0.05)])
     flow = np.concatenate([full(2.0), full(2.0), full(2.0)])
     supply = np.concatenate([full(13.0), full(13.0), full(20.0)])
-    assert learn_air_habit(share, outdoor, flow, supply) == AirHabit(2.0, pytest.approx(0.6), 13.0, pytest.approx(0.3))
+    assert learn_air_habit(share, outdoor, flow, supply) == AirHabit(2.0, None, 13.0, pytest.approx(0.3))
 
 
 def test_free_cooling_and_a_fan_at_rest_are_not_its_least() -> None:
@@ -119,6 +120,19 @@ def test_free_cooling_and_a_fan_at_rest_are_not_its_least() -> None:
     assert learn_air_habit(share, outdoor, flow, full(np.nan)) == AirHabit(
         2.0, pytest.approx(0.6), None, pytest.approx(0.3)
     )
+
+
+@pytest.mark.parametrize(
+    ("outdoor", "kept"),
+    [
+        (lambda flow: 0.6 / flow, AirHabit(pytest.approx(1.3, abs=0.1), pytest.approx(0.6), 13.0, None)),
+        (lambda flow: 0.3 + 0 * flow, AirHabit(pytest.approx(1.3, abs=0.1), None, 13.0, pytest.approx(0.3))),
+    ],
+    ids=["dampers keep the flow while the supply air varies", "a fan that cycles keeps the share"],
+)
+def test_what_a_system_keeps_is_what_varies_less(outdoor: Callable[[Floats], Floats], kept: AirHabit) -> None:
+    flow = np.linspace(1.0, 4.0, 40)
+    assert learn_air_habit(full(1.0), outdoor(flow), flow, full(13.0)) == kept
 
 
 @pytest.mark.parametrize("share", [0.4, np.nan], ids=["few people", "nobody counted"])
@@ -159,8 +173,8 @@ def test_habits_of_a_building() -> None:
     hall, store = habits[HALL].at(0, 600), habits[STORE].at(0, 600)
     assert (hall.heating_c, hall.cooling_c, hall.cooling_empty_c) == (21.5, 24.0, 27.0)
     assert (store.heating_c, store.cooling_c, store.cooling_empty_c) == (17.0, None, None)
-    assert air["ahu"] == AirHabit(2.0, pytest.approx(0.5), 13.0, pytest.approx(0.25))
-    assert air["no-flow"] == AirHabit(1.0, pytest.approx(0.25), None, pytest.approx(0.25))
+    assert air["ahu"] == AirHabit(2.0, None, 13.0, pytest.approx(0.25))
+    assert air["no-flow"] == AirHabit(1.0, None, None, pytest.approx(0.25))
 
 
 def test_a_zone_whose_people_nobody_counts_follows_the_building() -> None:
