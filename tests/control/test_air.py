@@ -181,7 +181,7 @@ rooms = st.builds(
 pairs = st.tuples(rooms, rooms).map(lambda two: tuple(replace(z, name=n) for z, n in zip(two, AHU.zones, strict=True)))
 habits = st.builds(
     AirHabit, st.none() | st.floats(0.01, 20), st.none() | st.floats(0.001, 10), st.none() | st.floats(10, 22),
-    st.none() | st.floats(0, 1),
+    st.none() | st.just(0.0) | st.floats(0.01, 1),
 )  # fmt: skip
 flows = st.just(MISSING) | st.floats(0, 20).map(Input)
 
