@@ -15,6 +15,7 @@ from predict.series import Floats
 _FULL_SHARE: Final = 0.5
 _MIN_STEPS: Final = 12
 _SAME: Final = 1e-6
+_CYCLES: Final = 0.3
 _HEATED_K: Final = 0.3
 DEFAULT_SWING_K: Final = 0.3
 
@@ -82,16 +83,18 @@ def learn_air_habit(people_share: Floats, outdoor_air: Floats, flow: Floats, sup
         People in its zones over the most ever seen, shape (n,).
     outdoor_air, flow
         Share of outdoor air and supply air flow; their product is what people get. More than the least of it is free
-        cooling. Dampers keep its flow while the supply air varies, or its share while a fan cycles: what varies less.
+        cooling. What a system keeps is what varies less. A fan that cycles keeps its share of a flow that varies; how
+        much that brings is up to its runs, so nothing of it is taken for known.
     """
     full = (people_share >= _FULL_SHARE) & (flow > 0)
     moved, share = (outdoor_air * flow)[full], outdoor_air[full]
     keeps_share = _spread(share) <= _spread(moved) + _SAME
+    cycles = keeps_share and _spread(flow[full]) > _CYCLES
     return AirHabit(
         flow=_typical(flow[full], 0.1),
         outdoor_air=None if keeps_share else _typical(moved, 0.1),
         supply_c=_typical(supply_c[full]),
-        outdoor_share=_typical(share, 0.1) if keeps_share else None,
+        outdoor_share=_typical(share, 0.1) if keeps_share and not cycles else None,
     )
 
 

@@ -242,7 +242,8 @@ class AirHabit:
     flow
         Least supply air flow.
     outdoor_share
-        Least share of outdoor air in the supply air, 0 to 1, where that is what it keeps while its flow varies.
+        Least share of outdoor air in the supply air, 0 to 1, where that is what it keeps. Neither is known of a system
+        whose fan cycles.
     """
 
     flow: float | None = None

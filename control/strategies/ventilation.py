@@ -85,7 +85,7 @@ def needed_share(view: BuildingView, system: AirSystem) -> float | None:
         return None
     if system.habit.outdoor_share:
         return min(system.habit.outdoor_share * now / most, 1.0)
-    # A fan that cycles brings its share of outdoor air while it runs; one at rest will move what it usually does.
+    # One at rest will move what it usually does.
     flow = max(system.flow_now.value or 0.0, system.habit.flow or 0.0)
     if system.habit.outdoor_air is None or flow <= 0:
         return None

@@ -328,14 +328,20 @@ def test_the_share_follows_the_flow(flow: float | Input, share: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("people", "flow", "share"), [(1.0, 4.0, 0.3), (1.0, 1.0, 0.3), (0.25, 4.0, 0.159375)],
-    ids=["all", "all, short runs", "a quarter of them, and all of the floor"],
+    ("people", "flow", "share"), [(1.0, 2.0, 0.3), (1.0, 2.2, 0.3), (0.25, 2.0, 0.159375)],
+    ids=["all", "a little more flow", "a quarter of them, and all of the floor"],
 )  # fmt: skip
-def test_a_fan_that_cycles_never_brings_a_smaller_share_than_its_own(people: float, flow: float, share: float) -> None:
-    # In short runs it has moved little outdoor air on the mean of a quarter of an hour, and more in longer ones.
-    cycling = replace(AHU, habit=AirHabit(0.5, None, 13.0, 0.3), flow_now=Input(flow))
-    observed = seen(room(people), system=cycling)
-    assert ventilation.needed_share(observed, cycling) == pytest.approx(share)
+def test_what_keeps_its_share_gets_it_scaled_to_its_people(people: float, flow: float, share: float) -> None:
+    constant = replace(AHU, habit=AirHabit(2.0, None, 13.0, 0.3), flow_now=Input(flow))
+    observed = seen(room(people), system=constant)
+    assert ventilation.needed_share(observed, constant) == pytest.approx(share)
+
+
+def test_a_unit_whose_fan_cycles_mixes_its_air_itself_while_people_are_there() -> None:
+    cycling = replace(AHU, habit=AirHabit(0.5, None, 13.0, None))
+    assert ventilation.needed_share(seen(room(0.5), system=cycling), cycling) is None
+    empty = seen(room(0.0), system=cycling)
+    assert [p.value for p in ventilation.propose(empty)] == [0.0]
 
 
 @pytest.mark.parametrize("occupied", [True, False])
