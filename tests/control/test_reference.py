@@ -220,7 +220,7 @@ def test_habits_where_nobody_counts(
     found = learnt.habits[f"{BUILDING}/hall"].at(2, 600)
     assert found.heating_c == 21.5
     assert (found.cooling_c, found.cooling_empty_c, found.heating_empty_c) == (*cooling, empty)
-    assert learnt.air_habits["ahu"].outdoor_air == (pytest.approx(0.3) if hours else None)
+    assert learnt.air_habits["ahu"].outdoor_share == (pytest.approx(0.3) if hours else None)
 
 
 def test_a_period_that_is_over_is_read_once(store: SqliteReadingStore, tmp_path: Path) -> None:
