@@ -41,6 +41,29 @@ CASES: Final = {
     "small-office-2019": ("ashrae:office_small", "usa_co_denver"),
 }
 """Model and weather of EnergyPlus' own; the last is of ASHRAE 90.1-2019, the others are DOE reference buildings."""
+KEPT_ASIDE: Final = {
+    f"{model}@{weather}": (model, weather)
+    for model, weather in (
+        ("ref:standalone_retail", "usa_co_golden"),
+        ("ref:strip_mall", "usa_va_sterling"),
+        ("ref:supermarket", "usa_il_chicago"),
+        ("ref:quick_service_restaurant", "usa_nj_newark"),
+        ("ref:midrise_apartment", "usa_co_denver"),
+        ("ref:small_office", "usa_nv_las_vegas"),
+        ("ref:small_office", "usa_fl_miami"),
+        ("ashrae:retail_standalone", "usa_ok_oklahoma"),
+        ("ashrae:retail_strip_mall", "usa_il_chicago"),
+        ("ashrae:restaurant_fast_food", "usa_co_boulder"),
+        ("ashrae:hotel_small", "usa_nj_newark"),
+        ("ashrae:school_primary", "usa_co_golden"),
+        ("ashrae:office_medium", "usa_il_chicago"),
+        ("ashrae:office_small", "usa_il_chicago"),
+        ("ashrae:apartment_mid_rise", "usa_il_chicago"),
+        ("ashrae:warehouse", "usa_il_chicago"),
+    )
+}
+"""Buildings and climates that no setting was made for."""
+ALL_CASES: Final = CASES | KEPT_ASIDE
 STRATEGIES: Final = tuple(dict.fromkeys(sys.modules[propose.__module__].NAME for propose in PROPOSE))
 REPORT: Final = "report.json"
 COLUMNS: Final = (
@@ -72,7 +95,7 @@ class Task:
     @property
     def directory(self) -> str:
         """Name of the directory of its results."""
-        return f"{self.case}-{self.label.replace(' ', '-')}"
+        return f"{self.case.replace(':', '-')}-{self.label.replace(' ', '-')}"
 
     @property
     def key(self) -> dict[str, str]:
@@ -179,7 +202,7 @@ def perform(task: Task, directory: Path, *, show: bool) -> dict[str, Any]:
     home = directory / task.directory
     home.mkdir(parents=True, exist_ok=True)
     (home / REPORT).unlink(missing_ok=True)
-    model, weather = shipped(*CASES[task.case])
+    model, weather = shipped(*ALL_CASES[task.case])
     end = task.last + timedelta(days=1)
     began = time.monotonic()
     comfort = Comfort(20.0, 26.0, task.setback_c)
@@ -224,10 +247,11 @@ def tasks_of(chosen: argparse.Namespace) -> list[Task]:
     if last < first + timedelta(days=chosen.learn_days):
         raise DomainError(f"{first} to {last} leaves no day after {chosen.learn_days} days of learning")
     without = STRATEGIES if chosen.without == ["each"] else chosen.without
+    cases = [name for case in chosen.cases for name in (KEPT_ASIDE if case == "kept-aside" else [case])]
     runs = [(Controller(name), "") for name in chosen.controllers] + [(Controller.RULES, name) for name in without]
     return [
         Task(case, controller, first, last, chosen.learn_days, chosen.setback, name)
-        for case in chosen.cases
+        for case in cases
         for controller, name in runs
     ]
 
@@ -237,7 +261,8 @@ def main() -> int:
     parser = argparse.ArgumentParser("python -m benchmarks.control", description=__doc__)
     add = parser.add_argument
     add("directory", type=Path, help="keeps the results")
-    add("--cases", type=_words(CASES), default=list(CASES), help="of " + ",".join(CASES))
+    cases = f"of {','.join(CASES)}; kept-aside: all of {','.join(KEPT_ASIDE)}"
+    add("--cases", type=_words([*ALL_CASES, "kept-aside"]), default=list(CASES), metavar="CASE,…", help=cases)
     add("--controllers", type=_words([c.value for c in Controller]), default=[c.value for c in Controller])
     without = "also the rules without a strategy, to see what it is worth: each, or of " + ",".join(STRATEGIES)
     add("--without", type=_words([*STRATEGIES, "each"]), default=[], metavar="STRATEGY,…", help=without)

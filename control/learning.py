@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from control.cooling_off import learn_cooling_off
 from control.habit import HabitWeek, learn_air_habit, learn_habit
 from control.layout import Layout, ZoneLayout
 from control.occupancy import Agenda, Presence, agenda, fresh_co2_ppm, joined, learn_presence, people_of_co2, usual_peak
 from control.presence import Levels, learn_levels, learn_presence_of_load, shares_of_load
 from control.record import Record
-from control.strategies.optimum_stop import learn_cooling_off
 from control.view import COOL_DOWN, AirHabit, WarmUp
 from control.warmup import find_mornings, learn_warm_up
 from core.calendar import Calendar

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from control.cooling_off import learn_cooling_off
 from control.memory import Memory
 from control.strategies import optimum_stop
-from control.strategies.optimum_stop import learn_cooling_off
 from control.strategy import decide
 from control.target import occupied_target_c
 from control.view import BuildingView, Habit, Heating, Input, Occupancy, Season, Zone
