@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cli.evaluate.anomalies import show
 from cli.evaluate.archive import read_archive
-from cli.evaluate.study import Meter, study, summary
+from cli.evaluate.study import Meter, Outcome, study, summary
 
 
 def main() -> None:
@@ -17,12 +17,12 @@ def main() -> None:
     parser.add_argument("directory", type=Path, help="folder with meters.parquet, weather.parquet and buildings.csv")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--trials", type=int, default=6, help="single shifts of 15 % for each meter")
+    parser.add_argument("--trials", type=int, default=6, help="single shifts of 15 %% for each meter")
     parser.add_argument("--half", choices=["development", "confirmation"], help="only one half")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     order: list[str] = []
-    halves: dict[str, list] = {"development": [], "confirmation": []}
+    halves: dict[str, list[Outcome]] = {"development": [], "confirmation": []}
     for r in read_archive(arguments.directory):
         if r.building not in order:
             order.append(r.building)

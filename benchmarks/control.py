@@ -115,7 +115,7 @@ class Row:
     tdis_k_h: float
     tdis_change: float | None
     lowered_k_h: float
-    short_of_air_h: float
+    short_of_air_h: float | None
     no_air_h: float
     decision_ms: float
 
@@ -133,14 +133,15 @@ def rows(reports: Mapping[tuple[str, str], Mapping[str, Any]]) -> list[Row]:
     found = []
     for (case, label), report in reports.items():
         own = reports.get((case, Controller.EMBEDDED.value)) if label != Controller.EMBEDDED.value else None
-        figures = {name: float(report[name]) for name in ("ener_kwh_m2", "tdis_k_h", "lowered_k_h", "short_of_air_h",
-                                                          "no_air_h", "decision_ms")}  # fmt: skip
+        names = ("ener_kwh_m2", "tdis_k_h", "lowered_k_h", "no_air_h", "decision_ms")
+        figures = {name: float(report[name]) for name in names}
         figures["decision_ms"] = figures["decision_ms"] or math.nan  # nobody decided
         changes = [
             _change(figures[name], float(own[name]) if own else None, least)
             for name, least in (("ener_kwh_m2", 0.0), ("tdis_k_h", _LEAST_TDIS_K_H))
         ]
-        found.append(Row(case, label, ener_change=changes[0], tdis_change=changes[1], **figures))
+        short = report["short_of_air_h"]
+        found.append(Row(case, label, ener_change=changes[0], tdis_change=changes[1], short_of_air_h=short, **figures))
     return found
 
 

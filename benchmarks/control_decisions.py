@@ -111,7 +111,7 @@ def _layout(zones: int) -> Layout:
             None,
             f"city/school/room-{k}/temperature",
             f"city/school/room-{k}/people",
-            60.0,
+            floor_area_m2=60.0,
         )
         for k in range(zones)
     )

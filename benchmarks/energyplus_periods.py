@@ -166,7 +166,8 @@ def _series(path: Path) -> Run:
             where e.EnvironmentType = 3 and coalesce(t.WarmupFlag, 0) = 0 order by r.TimeIndex""",
             base,
         )
-    return {key: part["value"].to_numpy() for key, part in frame.groupby(["name", "key"], sort=False)}
+    groups = frame.groupby(["name", "key"], sort=False)
+    return {(str(name), str(key)): part["value"].to_numpy() for (name, key), part in groups}
 
 
 def bought_kwh(run: Run, gains: dict[str, float]) -> dict[str, float]:

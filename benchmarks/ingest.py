@@ -29,7 +29,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from broker.paho import PahoClient
+from broker.paho import PahoClient, send_at_once
 from core.clock import SystemClock
 from core.codec import Batch, GatewayState, Row, Status, encode
 from core.config.models import Broker, SqliteStore
@@ -106,8 +106,8 @@ class Bare:
         self._client = Client(CallbackAPIVersion.VERSION2, client_id="ingest", protocol=MQTTProtocolVersion.MQTTv5)
         self._client.username_pw_set(settings.username, settings.password)
         self._client.on_message = self._count
-        self._client.on_socket_open = lambda _c, _u, sock: sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        properties = Properties(PacketTypes.CONNECT)
+        self._client.on_socket_open = send_at_once
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = SESSION_S
         properties.ReceiveMaximum = 1000
         self._client.connect(settings.host, settings.port, clean_start=False, properties=properties)

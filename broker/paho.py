@@ -187,7 +187,7 @@ class PahoClient:
     def _make_client(self, client_id: str, will: Will | None) -> BulkClient:
         client = BulkClient(client_id, self._deliver)
         client.connect_timeout = _CONNECT_TIMEOUT_S
-        client.on_socket_open = _send_at_once
+        client.on_socket_open = send_at_once
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_published
@@ -335,7 +335,7 @@ class PahoClient:
         log.warning("broker_unavailable address=%s reason=%r retry_in_s=%.2f", self._address, reason, wait_s)
 
 
-def _send_at_once(_client: Any, _userdata: Any, sock: Any) -> None:
+def send_at_once(_client: Any, _userdata: Any, sock: Any) -> None:
     """Without it a small packet waits up to 40 ms for the peer's delayed TCP acknowledgement of the one before it."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

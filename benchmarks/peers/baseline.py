@@ -133,7 +133,8 @@ def opendsm(meter: Recorded) -> Floats:
         HourlyBaselineData(table[:end], is_electricity_data=electric), ignore_disqualification=True
     )
     later = HourlyReportingData(table[end:].drop(columns="observed"), is_electricity_data=electric)
-    return model.predict(later, ignore_disqualification=True)["predicted"].reindex(index[end:]).to_numpy(np.float64)
+    predicted = model.predict(later, ignore_disqualification=True)["predicted"].reindex(index[end:])
+    return np.asarray(predicted, np.float64)
 
 
 PEERS: Final[dict[str, Callable[..., Floats]]] = {

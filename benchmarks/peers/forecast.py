@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from lightgbm import LGBMRegressor
 
 from cli.evaluate.archive import Recorded, read_archive
 from cli.evaluate.forecast import score as score_ours
@@ -63,6 +62,8 @@ def features(meter: Recorded) -> pd.DataFrame:
 
 def forecast(meter: Recorded) -> tuple[dict[str, np.ndarray], float]:
     """LightGBM's mean, 10 % and 90 % quantile of year 2, and the CPU seconds of it."""
+    from lightgbm import LGBMRegressor
+
     started = time.process_time()
     table = features(meter)
     train = np.isfinite(meter.kwh) & (np.arange(len(table)) < meter.train_end)

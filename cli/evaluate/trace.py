@@ -112,17 +112,19 @@ class Trace:
             found.append(float(np.nansum(lower[there]) * step_h))
         return float(np.mean(found)) if found else 0.0
 
-    def short_of_air_h(self, skip: int) -> tuple[float, float]:
+    def short_of_air_h(self, skip: int) -> tuple[float | None, float]:
         """Hours in which a running system gave less than 95 % of the outdoor air that ASHRAE 62.1 scales to its people.
 
-        Mean of the systems, while people use their zones; and the hours in which no air moved although people were
-        there, as where a unit's own fan cycles.
+        Mean of the systems of which it is known what they give by themselves, while people use their zones; None where
+        it is known of none, as where all fans cycle. And the hours in which no air moved although people were there,
+        mean of all systems.
         """
         step_h = self._building.step_ms / 3.6e6
-        found = []
+        less: list[float] = []
+        none: list[float] = []
         for system in self._supervisor.layout.systems:
             habit = self._supervisor.learnt.air_habits.get(system.name)
-            if habit is None or system.outdoor_air is None or (habit.outdoor_air, habit.outdoor_share) == (None, None):
+            if habit is None or system.outdoor_air is None:
                 continue
             name = system.name.removeprefix(f"{SITE}/")
             now, most = np.zeros(len(self._times)), 0.0
@@ -135,16 +137,16 @@ class Trace:
                     used |= people >= PRESENT_SHARE * presence.peak
                     now += np.where(people > 0, people * a_person + area, 0.0)
                     most += presence.peak * a_person + area
+            runs = self.column(f"{name}/fan") > 0 if f"{name}/fan" in self._names else np.ones(len(used), bool)
+            none.append(float(np.sum((used & ~runs)[skip:])))
+            if habit.outdoor_air is None and habit.outdoor_share is None:
+                continue
             flow = np.maximum(np.nan_to_num(self.column(f"{name}/supply-flow"), nan=1.0), habit.flow or 0.0)
             share = self.column(f"{name}/outdoor-air")
             own = habit.outdoor_share or (habit.outdoor_air or 0.0) / np.maximum(flow, 1e-9)
             short = share < np.minimum(0.95 * own * now / max(most, 1e-9), 1.0)
-            runs = self.column(f"{name}/fan") > 0 if f"{name}/fan" in self._names else np.ones(len(short), bool)
-            found.append((float(np.sum((short & used & runs)[skip:])), float(np.sum((used & ~runs)[skip:]))))
-        if not found:
-            return 0.0, 0.0
-        less, none = np.mean(np.array(found), axis=0) * step_h
-        return float(less), float(none)
+            less.append(float(np.sum((short & used & runs)[skip:])))
+        return float(np.mean(less)) * step_h if less else None, float(np.mean(none)) * step_h if none else 0.0
 
     def write(self, target: Path) -> int:
         """Write the table; returns its rows.

@@ -93,7 +93,7 @@ class ModbusServer:
 
     async def _stop(self) -> None:
         assert self._server is not None
-        await self._server.shutdown()
+        await self._server.shutdown()  # type: ignore[no-untyped-call] # pymodbus leaves this one without types
 
     def _see(self, sending: bool, pdu: ModbusPDU) -> ModbusPDU:  # noqa: FBT001 - pymodbus calls it so
         if not sending:
