@@ -21,17 +21,7 @@ from control.layout import (
     SystemLayout,
     ZoneLayout,
 )
-from control.learning import (
-    Learnt,
-    agendas,
-    learn_cool_downs,
-    learn_cooling_offs,
-    learn_fresh_air,
-    learn_habits,
-    learn_loads,
-    learn_presences,
-    learn_warm_ups,
-)
+from control.learning import Learnt, agendas, learn, learn_habits
 from control.memory import Memory
 from control.observer import observe
 from control.occupancy import PRESENT_SHARE, Agenda, people_of
@@ -291,16 +281,7 @@ def learn_building(
     if reference is not None:
         first, last = (calendar.day_of(t) for t in (reference.period.start_ms, reference.period.end_ms - 1))
         log.info("habits_learnt building=%s from=%s to=%s days=%d", layout.building, first, last, reference.days)
-    learnt = Learnt(
-        learn_warm_ups(layout, record),
-        learn_presences(layout, record),
-        reference.habits if reference else {},
-        reference.air_habits if reference else {},
-        learn_fresh_air(layout, record),
-        learn_loads(layout, record),
-        cool_downs=learn_cool_downs(layout, record),
-        cooling_off_per_h=learn_cooling_offs(layout, record),
-    )
+    learnt = learn(layout, record, reference.habits if reference else {}, reference.air_habits if reference else {})
     return learnt, agendas(layout, learnt, calendar, now_ms), record
 
 

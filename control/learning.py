@@ -150,6 +150,22 @@ def learn_habits(
     return habits, air
 
 
+def learn(
+    layout: Layout, record: Record, habits: Mapping[str, HabitWeek], air_habits: Mapping[str, AirHabit]
+) -> Learnt:
+    """All that the last weeks tell of a building, beside the habits of a time in which nobody drove it."""
+    return Learnt(
+        learn_warm_ups(layout, record),
+        learn_presences(layout, record),
+        habits,
+        air_habits,
+        learn_fresh_air(layout, record),
+        learn_loads(layout, record),
+        learn_cool_downs(layout, record),
+        learn_cooling_offs(layout, record),
+    )
+
+
 def agendas(layout: Layout, learnt: Learnt, calendar: Calendar, now_ms: int) -> dict[str, Agenda]:
     """What is expected of every zone from today on; where nobody is counted, what is expected of the whole building."""
     known = {

@@ -24,16 +24,7 @@ from control.layout import (
     SystemLayout,
     ZoneLayout,
 )
-from control.learning import (
-    Learnt,
-    agendas,
-    learn_cool_downs,
-    learn_cooling_offs,
-    learn_fresh_air,
-    learn_habits,
-    learn_presences,
-    learn_warm_ups,
-)
+from control.learning import Learnt, agendas, learn, learn_habits
 from control.memory import Memory
 from control.observer import observe
 from control.occupancy import Agenda
@@ -258,16 +249,7 @@ class Supervisor:
         record = Record(self._start_ms, self.building.step_ms, columns, self.calendar)
         first = self._learnt_on is None
         habits, air = learn_habits(self.layout, record) if first else (self.learnt.habits, self.learnt.air_habits)
-        warm_ups, presences = learn_warm_ups(self.layout, record), learn_presences(self.layout, record)
-        self.learnt = Learnt(
-            warm_ups,
-            presences,
-            habits,
-            air,
-            learn_fresh_air(self.layout, record),
-            cool_downs=learn_cool_downs(self.layout, record),
-            cooling_off_per_h=learn_cooling_offs(self.layout, record),
-        )
+        self.learnt = learn(self.layout, record, habits, air)
         self._plans = agendas(self.layout, self.learnt, self.calendar, now_ms)
         if isinstance(self.decider, Learner):
             self.decider.learn(self.layout, record, self._plans)
