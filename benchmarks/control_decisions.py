@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from control.layout import Layout, SystemLayout, ZoneLayout
-from control.learning import Learnt, agendas, learn_habits, learn_presences, learn_warm_ups
+from control.learning import Learnt, agendas, learn, learn_habits
 from control.memory import Memory
 from control.mpc.decider import PredictiveDecider
 from control.observer import observe
@@ -92,7 +92,7 @@ def make(zones: int, seed: int) -> Made:
     record = _record(layout, np.random.default_rng(seed))
     began = time.perf_counter()
     habits, air = learn_habits(layout, record)
-    learnt = Learnt(learn_warm_ups(layout, record), learn_presences(layout, record), habits, air)
+    learnt = learn(layout, record, habits, air)
     end_ms = FIRST + len(record) * STEP_MS
     plans = agendas(layout, learnt, ROME, end_ms)
     decider = PredictiveDecider()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from control.ahead import is_time
 from control.memory import Memory
 from control.proposal import Proposal
 from control.target import clock_text, occupied_target_c
 from control.view import BuildingView, Heating, WarmUp, Zone
-from core.calendar import HOUR_MS
 
 NAME: Final = "optimum-start"
 MAX_LEAD_H: Final = 10.0
@@ -48,9 +48,7 @@ def remember(view: BuildingView) -> Memory:
             if planned.heat and zone.temperature.value is not None and view.now_ms >= planned.from_ms:
                 preheating[zone.setpoint.id] = starts_ms
             continue
-        lead = lead_h(view, zone)
-        begun = view.memory.preheating.get(zone.setpoint.id) == starts_ms
-        if lead is not None and (begun or (lead > 0 and view.now_ms + lead * HOUR_MS >= starts_ms)):
+        if is_time(view, zone, lead_h(view, zone), view.memory.preheating):
             preheating[zone.setpoint.id] = starts_ms
     return replace(view.memory, preheating=preheating)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from control.ahead import is_time
 from control.memory import Memory
 from control.proposal import Proposal
 from control.target import clock_text, occupied_cooling_c
 from control.view import BuildingView, Zone
-from core.calendar import HOUR_MS
 
 NAME: Final = "pre-cooling"
 MAX_LEAD_H: Final = 4.0
@@ -40,9 +40,7 @@ def remember(view: BuildingView) -> Memory:
         starts_ms = zone.occupancy.changes_ms
         if zone.cooling is None or zone.occupancy.is_occupied or starts_ms is None or zone.is_left_alone:
             continue
-        lead = lead_h(view, zone)
-        begun = view.memory.precooling.get(zone.setpoint.id) == starts_ms
-        if lead is not None and (begun or (lead > 0 and view.now_ms + lead * HOUR_MS >= starts_ms)):
+        if is_time(view, zone, lead_h(view, zone), view.memory.precooling):
             precooling[zone.setpoint.id] = starts_ms
     return replace(view.memory, precooling=precooling)
 

@@ -16,7 +16,7 @@ from predict.causes.heat import LOG_SCALES, HeatBalance
 from predict.causes.hypotheses import Hypothesis, weigh
 from predict.causes.pair import SLOTS, Pair
 from predict.causes.roles import Carrier, EndUse
-from predict.causes.target import heat_target
+from predict.causes.target import Target, heat_target
 from predict.causes.use import UseBalance
 from predict.series import Floats
 from predict.twin.lag import filled
@@ -181,7 +181,9 @@ class Case:
                 more_use = more_use + extra
         if self.balance is not None and self.target is not None:
             log_scale = 0.0 if self.target.inner else h.efficiency + h.fuel_meter
-            heat_parts = self._heat_parts(h, log_scale, more_people, more_running, more_use)
+            heat_parts = self._heat_parts(
+                self.balance, self.target, h, log_scale, people=more_people, running=more_running, use=more_use
+            )
         for i, fit in fits.items():
             carrier = self.flows[i].carrier.value
             run = more_running if self.told_by != "electricity" else 0 * more_running
@@ -199,8 +201,8 @@ class Case:
             self._close(out, i, fit.expected, h, moved, fit.scale)
         self._changed = self._changed_by_running() | {slot for fit in fits.values() for slot in fit.changed_slots}
         for i, flow in enumerate(self.flows):
-            if flow.heating:
-                self._heat_flow(out, i, h, heat_parts)
+            if flow.heating and self.target is not None:
+                self._heat_flow(out, i, h, self.target, heat_parts)
         self._checked_meters(out)
         return out
 
@@ -212,12 +214,19 @@ class Case:
                 out.add(METERING, meter.kind.carrier.value, f"{meter.name} against its parts", kwh, 0.1 * abs(kwh))
 
     def _heat_parts(
-        self, h: Hypothesis, log_scale: float, people: Floats, running: Floats, use: Floats
+        self,
+        balance: HeatBalance,
+        target: Target,
+        h: Hypothesis,
+        log_scale: float,
+        *,
+        people: Floats,
+        running: Floats,
+        use: Floats,
     ) -> dict[tuple[str, str], tuple[float, float]]:
         """Heat (or fuel at the reference's scale) that each cause adds, kWh and sd."""
-        assert self.balance is not None  # noqa: S101 - the caller has looked
-        fit = self.balance.fit(envelope=h.envelope, air=h.air, log_scale=log_scale)
-        difference, hours, comfort = self.balance.difference_k, self.later_hours, self.comfort
+        fit = balance.fit(envelope=h.envelope, air=h.air, log_scale=log_scale)
+        difference, hours, comfort = balance.difference_k, self.later_hours, self.comfort
         run = self.running
         vented = fit.vented * (float(np.mean(run[self.pair.later])) if run is not None else 0.0)
         hold, hold_sd = max(fit.hold + vented, 0.0), fit.hold_sd
@@ -241,23 +250,22 @@ class Case:
         extra = float(np.sum(running * difference))
         parts[USE, "ventilation"] = (fit.vented * extra, fit.vented_sd * extra)
         self._expected = fit.expected
-        return self._reconciled(parts, log_scale)
+        return self._reconciled(target, parts, log_scale)
 
     def _reconciled(
-        self, parts: dict[tuple[str, str], tuple[float, float]], log_scale: float
+        self, target: Target, parts: dict[tuple[str, str], tuple[float, float]], log_scale: float
     ) -> dict[tuple[str, str], tuple[float, float]]:
         """Parts brought nearer to what the reference alone leaves open, each by its own doubt.
 
         The balance tells which causes there are; how large they are together is also told by the energy that the
         reference would not have used. Both are uncertain; this is their weighted mean (least squares).
         """
-        assert self.target is not None  # noqa: S101
         pair = self.pair
         spread = {key: float(np.hypot(sd, MODEL_DOUBT * kwh)) for key, (kwh, sd) in parts.items()}
         doubt = sum(sd**2 for sd in spread.values())
         if doubt <= 0:
             return parts
-        true = self.target.fixed + self.target.scaled * np.where(pair.later, np.exp(-log_scale), 1.0)
+        true = target.fixed + target.scaled * np.where(pair.later, np.exp(-log_scale), 1.0)
         expected, sd = foretold(pair, true)
         rows = pair.later & pair.settled & np.isfinite(true)
         left_open = float(np.mean((true - expected)[rows])) * self.later_hours
@@ -269,18 +277,19 @@ class Case:
         }
 
     def _heat_flow(
-        self, out: Sum, i: int, h: Hypothesis, heat_parts: dict[tuple[str, str], tuple[float, float]]
+        self, out: Sum, i: int, h: Hypothesis, target: Target, heat_parts: dict[tuple[str, str], tuple[float, float]]
     ) -> None:
         flow, pair = self.flows[i], self.pair
         carrier = flow.carrier.value
-        assert self.target is not None  # noqa: S101 - a heating flow has a target
         scaled = self._is_scaled(flow)
         scale = float(np.exp(h.efficiency + h.fuel_meter)) if scaled else 1.0
         before, after = flow.kwh[: pair.split], flow.kwh[pair.split :]
-        target = filled(self.target.kwh)
+        asked = filled(target.kwh)
         # Each fuel takes its share of the heat that is asked for, at its own fuel per heat.
         per_heat = (
-            float(np.nanmean(after)) / scale / max(float(np.mean(target[pair.split :])) / self._target_scale(h), 1e-9)
+            float(np.nanmean(after))
+            / scale
+            / max(float(np.mean(asked[pair.split :])) / _target_scale(target, h, pair.split), 1e-9)
         )
         rise = (1 + scale) / 2
         moved = 0.0
@@ -288,26 +297,14 @@ class Case:
             moved += kwh * per_heat
             out.add(cause, carrier, name, kwh * per_heat * rise, abs(sd * per_heat))
         expected = self._expected
-        if self.target.inner or len([f for f in self.flows if f.heating]) > 1:
+        if target.inner or len([f for f in self.flows if f.heating]) > 1:
             share = np.where(
                 pair.later,
-                per_heat * scale / self._target_scale(h),
-                float(np.nanmean(before)) / max(float(np.mean(target[: pair.split])), 1e-9),
+                per_heat * scale / _target_scale(target, h, pair.split),
+                float(np.nanmean(before)) / max(float(np.mean(asked[: pair.split])), 1e-9),
             )
             expected = self._expected * share
         self._close(out, i, expected, h, moved, scale, heating=scaled)
-
-    def _target_scale(self, h: Hypothesis) -> float:
-        """Factor on the balance's target in the reporting period."""
-        assert self.target is not None  # noqa: S101
-        if self.target.inner:
-            return 1.0
-        later = self.pair.split
-        fixed, scaled = float(np.nansum(self.target.fixed[later:])), float(np.nansum(self.target.scaled[later:]))
-        if fixed + scaled <= 0:  # nothing was burnt at all, so nothing was burnt at another scale
-            return 1.0
-        scale = float(np.exp(h.efficiency + h.fuel_meter))
-        return (fixed + scaled) / max(fixed + scaled / scale, 1e-9)
 
     def _longer(self, residual: Floats, slots: set[int]) -> float:
         """What the model does not foretell in the slots of the day whose use has changed, kWh."""
@@ -367,3 +364,14 @@ class Case:
         out.add(UNEXPLAINED, carrier, "", unexplained, noise)
         known = scaling + moved * (1 + scale) / 2 + longer + unexplained
         out.add(WEATHER, carrier, "", self.change(flow.kwh) - known, noise)
+
+
+def _target_scale(target: Target, h: Hypothesis, later: int) -> float:
+    """Factor on the balance's target in the reporting period, which begins at the hour `later`."""
+    if target.inner:
+        return 1.0
+    fixed, scaled = float(np.nansum(target.fixed[later:])), float(np.nansum(target.scaled[later:]))
+    if fixed + scaled <= 0:  # nothing was burnt at all, so nothing was burnt at another scale
+        return 1.0
+    scale = float(np.exp(h.efficiency + h.fuel_meter))
+    return (fixed + scaled) / max(fixed + scaled / scale, 1e-9)

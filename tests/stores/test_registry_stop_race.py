@@ -81,9 +81,8 @@ def test_nothing_is_sent_after_a_stop(registry: Registry) -> None:
     assert decide(registry, Ledger(registry, BUILDING)) == []
 
 
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)  # SQLite lets one write at a time
 def test_buildings_do_not_wait_for_each_other(registry: Registry) -> None:
-    if registry._engine.dialect.name == "sqlite":
-        pytest.skip("SQLite lets one write at a time")
     prepare(registry)
     registry.put_building(Building(id="torino/passerin", control=Control(mode="drive")))
     with ThreadPoolExecutor(1) as pool, registry.together():
