@@ -74,6 +74,9 @@ class Assumptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
                 raise DomainError(f"a promise assumes {name} of {low:g} to {high:g}, not {value}")
 
 
+NOTHING_ASSUMED: Final = Assumptions()
+
+
 class Promise(msgspec.Struct, frozen=True):
     """Energy that a building was promised to use in a year.
 
@@ -147,7 +150,7 @@ class Promises(Database):
         kwh: tuple[float, ...],
         source: str,
         now_ms: int,
-        assumes: Assumptions = Assumptions(),  # noqa: B008 - frozen
+        assumes: Assumptions = NOTHING_ASSUMED,
     ) -> Promise:
         """Keep a promise as the next version.
 
