@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from api.errors import AuthenticationError
@@ -74,6 +74,8 @@ async def _on_queued(request: Request) -> Callable[[], None]:
 
 TheRegistry = Annotated[Registry, Depends(_registry)]
 TheStores = Annotated[ThreadStores, Depends(_stores)]
+OfBuilding = Annotated[str, Query(examples=["torino/calvino"])]
+"""Id of the building that a question is about."""
 TheClock = Annotated[Clock, Depends(_clock)]
 OnQueued = Annotated[Callable[[], None], Depends(_on_queued)]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from api.access import TheClock, TheRegistry, TheStores
+from api.access import OfBuilding, TheClock, TheRegistry, TheStores
 from api.points import finite
 from api.problems import documented
 from api.routes import resource
@@ -63,7 +63,7 @@ def get_curves(
     registry: TheRegistry,
     stores: TheStores,
     clock: TheClock,
-    building: Annotated[str, Query(examples=["torino/calvino"])],
+    building: OfBuilding,
     start: Start = None,
     end: End = None,
     step: Annotated[Step, Query(description="A day or longer is usual.")] = Step.MONTH,

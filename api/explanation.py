@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, Self
 from fastapi import Query, Request
 from pydantic import BaseModel, Field
 
-from api.access import TheRegistry, TheStores
+from api.access import OfBuilding, TheRegistry, TheStores
 from api.errors import BusyError, RequestError
 from api.points import finite
 from api.problems import documented
@@ -178,6 +178,8 @@ def span_out(span: tuple[int, int], calendar: Calendar) -> SpanOut:
 
 
 _TIME: Final = "ISO 8601 or UTC milliseconds, as everywhere; not included where it is an end."
+_Start = Annotated[str, Query(description=f"Of the period to be explained. {_TIME}", examples=["2026-01-12"])]
+_End = Annotated[str, Query(description=_TIME, examples=["2026-02-23"])]
 
 
 @router.get("/gap/explanation", responses=documented(404))
@@ -186,9 +188,9 @@ def explain_gap(
     request: Request,
     registry: TheRegistry,
     stores: TheStores,
-    building: Annotated[str, Query(examples=["torino/calvino"])],
-    start: Annotated[str, Query(description=f"Of the period to be explained. {_TIME}", examples=["2026-01-12"])],
-    end: Annotated[str, Query(description=_TIME, examples=["2026-02-23"])],
+    building: OfBuilding,
+    start: _Start,
+    end: _End,
     reference_start: Annotated[
         str, Query(description=f"Of what it is compared with. {_TIME}", examples=["2025-01-13"])
     ],
@@ -216,9 +218,9 @@ def explain_curve_gap(
     request: Request,
     registry: TheRegistry,
     stores: TheStores,
-    building: Annotated[str, Query(examples=["torino/calvino"])],
-    start: Annotated[str, Query(description=f"Of the period to be explained. {_TIME}", examples=["2026-01-12"])],
-    end: Annotated[str, Query(description=_TIME, examples=["2026-02-23"])],
+    building: OfBuilding,
+    start: _Start,
+    end: _End,
     first: Annotated[Literal["actual", "predicted"], Query(description="What is to be explained.")] = "actual",
     second: Annotated[
         Literal["predicted", "promised", "design"],

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query, Request
 from pydantic import BaseModel, Field
 
-from api.access import TheClock, TheRegistry, TheStores
+from api.access import OfBuilding, TheClock, TheRegistry, TheStores
 from api.explanation import SpanOut, parse_span, span_out, turn
 from api.points import finite
 from api.problems import documented
@@ -51,7 +51,7 @@ def get_normalised(
     registry: TheRegistry,
     stores: TheStores,
     clock: TheClock,
-    building: Annotated[str, Query(examples=["torino/calvino"])],
+    building: OfBuilding,
     start: Annotated[str, Query(description="Of the reporting period, a year as a rule.", examples=["2026-01-01"])],
     end: Annotated[str, Query(description="Not included.", examples=["2027-01-01"])],
     normal_year: Annotated[

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from api.access import Operator, TheClock, TheRegistry
+from api.access import OfBuilding, Operator, TheClock, TheRegistry
 from api.errors import RequestError
 from api.paging import Page
 from api.problems import documented
@@ -129,7 +129,7 @@ def list_policies(
 def show_holds(
     registry: TheRegistry,
     clock: TheClock,
-    building: Annotated[str, Query(examples=["torino/calvino"])],
+    building: OfBuilding,
     at: Annotated[str | None, Query(description="Now by default.", examples=["2026-04-20T12:00"])] = None,
 ) -> HoldsOut:
     """What holds for a building at a time, and which record says so."""

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from api.access import Operator, TheClock, TheRegistry
+from api.access import OfBuilding, Operator, TheClock, TheRegistry
 from api.problems import documented
 from api.routes import resource
 from api.times import utc
@@ -103,9 +103,7 @@ class RatesAnswer(BaseModel):
 
 
 @router.get("/promises", responses=documented(404))
-def list_promises(
-    *, registry: TheRegistry, building: Annotated[str, Query(examples=["torino/calvino"])]
-) -> PromisesAnswer:
+def list_promises(*, registry: TheRegistry, building: OfBuilding) -> PromisesAnswer:
     """List what was promised of a building, newest first."""
     find_building(registry, building)
     return PromisesAnswer(items=[_promise(p) for p in registry.promises(building)])

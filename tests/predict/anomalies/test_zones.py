@@ -14,7 +14,7 @@ import pytest
 
 from cli.evaluate.simulated import TYPES, simulate_period
 from core.calendar import HOUR_MS
-from core.config.models import Building, Site, SqliteStore
+from core.config.models import SqliteStore
 from core.errors import DomainError
 from predict.anomalies.event import Closing, Kind
 from predict.anomalies.run import RunOutcome, run_building
@@ -23,7 +23,7 @@ from predict.causes.record import Record
 from simulators.design import Variation
 from stores.registry import Registry
 from stores.sqlite import SqliteReadingStore
-from tests.predict.causes.kept import keep_records
+from tests.predict.causes.kept import keep_records, put_building
 
 BUILDING = "torino/library"
 HALL = f"{BUILDING}/hall/temperature"
@@ -70,15 +70,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         Registry.open(f"sqlite:///{tmp_path}/registry.db") as registry,
         SqliteReadingStore(SqliteStore(path=str(tmp_path / "readings.db"))) as store,
     ):
-        registry.put_site(Site(id="torino", timezone="Europe/Rome"))
-        registry.put_building(
-            Building(
-                id=BUILDING,
-                meters=[f"{BUILDING}/gas", f"{BUILDING}/electricity"],
-                outdoor_temperature=f"{BUILDING}/outdoor-temperature",
-                solar_irradiance=f"{BUILDING}/solar-irradiance",
-            )
-        )
+        put_building(registry, BUILDING)
         yield World(store, registry)
 
 

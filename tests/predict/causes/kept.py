@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
+from core.config.models import Building, Site
 from core.points import Counter, Measure, Point, site_of
 from predict.causes.record import Record
 from stores.port import ReadingStore
 from stores.registry import Registry
 
 COUNTER = Counter(rollover=1e6, max_rate_per_h=500, resolution=0.1)
+
+
+def put_building(registry: Registry, building: str, baseline_end: date | None = None) -> None:
+    """A building with a gas and an electricity meter, outdoor temperature and sun, and its site."""
+    registry.put_site(Site(id=site_of(f"{building}/gas"), timezone="Europe/Rome"))
+    registry.put_building(
+        Building(
+            id=building,
+            meters=[f"{building}/gas", f"{building}/electricity"],
+            outdoor_temperature=f"{building}/outdoor-temperature",
+            solar_irradiance=f"{building}/solar-irradiance",
+            baseline_end=baseline_end,
+        )
+    )
 
 
 def keep_records(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cli.evaluate.simulated import Simulated
 from core.calendar import Calendar
-from core.config.models import Building, Site, SqliteStore
+from core.config.models import SqliteStore
 from core.errors import DomainError, NotFoundError
 from predict.causes.explanation import CAUSES, UNEXPLAINED, WEATHER, Explanation
 from predict.causes.record import RecordedPoint
@@ -23,7 +23,7 @@ from predict.curves import PAIRS
 from predict.fit import fit_building
 from stores.registry import Assumptions, PromiseKind, Registry
 from stores.sqlite import SqliteReadingStore
-from tests.predict.causes.kept import keep_records
+from tests.predict.causes.kept import keep_records, put_building
 
 BUILDING = "torino/school"
 TURIN = Calendar("Europe/Rome")
@@ -78,15 +78,7 @@ def world(school: Callable[..., Simulated], tmp_path: Path) -> Iterator[World]:
         Registry.open(f"sqlite:///{tmp_path}/registry.db") as registry,
         SqliteReadingStore(SqliteStore(path=str(tmp_path / "readings.db"))) as store,
     ):
-        registry.put_site(Site(id="torino", timezone="Europe/Rome"))
-        registry.put_building(
-            Building(
-                id=BUILDING,
-                meters=[f"{BUILDING}/gas", f"{BUILDING}/electricity"],
-                outdoor_temperature=f"{BUILDING}/outdoor-temperature",
-                baseline_end=date(2025, 2, 18),
-            )
-        )
+        put_building(registry, BUILDING, baseline_end=date(2025, 2, 18))
         spans = keep_records(store, registry, BUILDING, [before.record, now.record])
         fit_building(store, registry, BUILDING, spans[1][1])
         yield World(store, registry, before, now, school(2026), spans[1])
