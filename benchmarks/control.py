@@ -42,7 +42,7 @@ CASES: Final = {
 }
 """Model and weather of EnergyPlus' own; the last is of ASHRAE 90.1-2019, the others are DOE reference buildings."""
 KEPT_ASIDE: Final = {
-    f"{model}@{weather}": (model, weather)
+    f"{model.replace(':', '-')}@{weather}": (model, weather)
     for model, weather in (
         ("ref:standalone_retail", "usa_co_golden"),
         ("ref:strip_mall", "usa_va_sterling"),
@@ -95,7 +95,7 @@ class Task:
     @property
     def directory(self) -> str:
         """Name of the directory of its results."""
-        return f"{self.case.replace(':', '-')}-{self.label.replace(' ', '-')}"
+        return f"{self.case}-{self.label.replace(' ', '-')}"
 
     @property
     def key(self) -> dict[str, str]:
